@@ -36,7 +36,8 @@ class FormField:
 
     `options` are the contract's FormFieldOption objects, each with `option_type`.
     `after_authorization` marks a select whose options are known, and which is enabled, only once
-    OAuth is done (xero's tenant, slack's channel).
+    OAuth is done (xero's tenant, slack's channel). `provided` marks a field that the provider itself fills
+    when consent is given (salesforce's instance URL, quickbooks's realm).
     """
 
     id: str
@@ -59,6 +60,7 @@ class FormField:
     filter: Mapping[str, str] | None = None
     target: str | None = None
     after_authorization: bool = False
+    provided: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,148 @@
+"""What a vault holds: consumers, connections, tokens, custom mappings, log entries.
+
+All are immutable values: a change is a new value, so that a snapshot is a copy of a dictionary and
+a refusal can leave nothing half done. Times are milliseconds since 1970.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """The Apideck application that a request is made for, with the keys that open it.
+
+    `integrations` names the connectors whose integration the owner has not left `configured`;
+    `redirect_uris` are the only ones allowed, where any are named; `consent` is the answer that the
+    fake provider gives without a page, where one is set.
+    """
+
+    id: str
+    api_keys: tuple[str, ...]
+    name: str = ""
+    integrations: Mapping[str, str] = field(default_factory=dict)
+    redirect_uris: tuple[str, ...] = ()
+    consent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """A user or account of the application (contract: #/components/schemas/Consumer)."""
+
+    id: str
+    sequence: int
+    created: int
+    modified: int
+    metadata: Json
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """What a provider granted: the secrets, when, for how long, and for which scopes."""
+
+    access_token: str
+    issued_at: int
+    expires_in: int | None = None
+    refresh_token: str | None = None
+    scopes: tuple[str, ...] = ()
+
+    @property
+    def expires_at(self) -> int | None:
+        """When the token ends, or None for one that does not."""
+        return None if self.expires_in is None else self.issued_at + self.expires_in * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A consumer's connection to a connector: the facts that its state is computed from.
+
+    `configuration` holds, for each resource, the value of each of its fields. `authorizations`
+    counts the finished authorizations: a callback state names the count it was made for, and so
+    serves only once.
+    """
+
+    consumer_id: str
+    unified_api: str
+    service_id: str
+    created_at: int
+    updated_at: int | None = None
+    enabled: bool = True
+    settings: Json = field(default_factory=dict)
+    metadata: Json = field(default_factory=dict)
+    token: AccessToken | None = None
+    configuration: Mapping[str, Json] = field(default_factory=dict)
+    authorizations: int = 0
+
+    @property
+    def id(self) -> str:
+        """The id that the contract gives it: `crm+salesforce`, the same for every consumer."""
+        return f"{self.unified_api}+{self.service_id}"
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from the consumer's other connections."""
+        return (self.unified_api, self.service_id)
+
+
+@dataclass(frozen=True, slots=True)
+class CustomMapping:
+    """The value that a consumer's connection maps a target field to: a JSONPath or a finder."""
+
+    consumer_id: str
+    unified_api: str
+    service_id: str
+    target_field_id: str
+    value: str
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells it from the consumer's other mappings."""
+        return (self.unified_api, self.service_id, self.target_field_id)
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One call made for a consumer (contract: #/components/schemas/Log)."""
+
+    id: str
+    consumer_id: str
+    timestamp: int
+    unified_api: str
+    operation_id: str
+    operation_name: str
+    service_id: str
+    service_name: str
+    http_method: str
+    path: str
+    status_code: int
+    duration: float
+    latency: float
+    connector_id: str = ""
+    error_message: str | None = None
+    source_ip: str | None = None
+    base_url: str = "unify.apideck.com"
+    parent_id: str | None = None
+    child_request: bool = False
+    has_children: bool = False
+
+    @property
+    def facet(self) -> tuple[str, str, int]:
+        """What logs are filtered by: unified API, connector and status."""
+        return (self.unified_api, self.connector_id, self.status_code)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestCounts:
+    """How many calls were made for a consumer (contract: RequestCountAllocation)."""
+
+    unify: int = 0
+    proxy: int = 0
+    vault: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them: the contract's aggregated_request_count."""
+        return self.unify + self.proxy + self.vault

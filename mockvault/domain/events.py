@@ -1,0 +1,80 @@
+"""What the vault announces: a change to a connection, and the events that each change raises."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mockvault.domain.entities import Connection
+from mockvault.domain.states import ConnectionState
+
+
+class EventType(StrEnum):
+    """The seven events of the contract's `x-webhooks` (#/components/schemas/VaultEventType)."""
+
+    CREATED = "vault.connection.created"
+    UPDATED = "vault.connection.updated"
+    DISABLED = "vault.connection.disabled"
+    DELETED = "vault.connection.deleted"
+    CALLABLE = "vault.connection.callable"
+    REVOKED = "vault.connection.revoked"
+    TOKEN_REFRESH_FAILED = "vault.connection.token_refresh.failed"  # noqa: S105  an event's name
+
+
+class Cause(StrEnum):
+    """Why a connection changed, where the facts before and after do not tell."""
+
+    REQUEST = "request"
+    REVOCATION = "revocation"
+    REFRESH_FAILURE = "refresh failure"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionChange:
+    """One connection before and after one step; None is one that the consumer does not have."""
+
+    before: Connection | None
+    after: Connection | None
+    state_before: ConnectionState
+    state_after: ConnectionState
+    occurred_at: int
+    cause: Cause = Cause.REQUEST
+
+    @property
+    def connection(self) -> Connection:
+        """The connection of which this tells: as it is, or as it last was."""
+        connection = self.after or self.before
+        assert connection is not None
+        return connection
+
+    def __str__(self) -> str:
+        """Say the change as a log line does: `crm+salesforce added -> callable`."""
+        if self.state_before is self.state_after:
+            return f"{self.connection.id} {self.state_after}"
+        return f"{self.connection.id} {self.state_before} -> {self.state_after}"
+
+
+def events_of(change: ConnectionChange) -> tuple[EventType, ...]:
+    """Return the events that a change raises, in order.
+
+    The order of `updated` before `callable` is inferred (spec/decisions/0006); what each event
+    means is the contract's.
+    """
+    if change.after is None:
+        return (EventType.DELETED,)
+    if change.cause is Cause.REVOCATION:
+        return (EventType.REVOKED,)
+    if change.cause is Cause.REFRESH_FAILURE:
+        return (EventType.TOKEN_REFRESH_FAILED,)
+    became_callable = (
+        change.state_after is ConnectionState.CALLABLE
+        and change.state_before is not ConnectionState.CALLABLE
+    )
+    events: tuple[EventType, ...]
+    if change.before is None:
+        events = (EventType.CREATED,)
+    elif change.before.enabled and not change.after.enabled:
+        events = (EventType.DISABLED,)
+    elif change.before == change.after:
+        events = ()
+    else:
+        events = (EventType.UPDATED,)
+    return (*events, EventType.CALLABLE) if became_callable else events

@@ -1,0 +1,40 @@
+"""Where ids and other made-up values come from: a seeded source, so that one seed is one world."""
+
+from hashlib import blake2b
+from uuid import UUID
+
+
+class IdSource:
+    """Ids that follow from a seed and from how many were asked for before, and from nothing else."""
+
+    __slots__ = ("_count", "_seed")
+
+    def __init__(self, seed: str, count: int = 0) -> None:
+        self._seed = seed.encode()
+        self._count = count
+
+    @property
+    def count(self) -> int:
+        """How many ids were given: with the seed, all that a snapshot needs to keep."""
+        return self._count
+
+    def rewind(self, count: int) -> None:
+        """Continue as if `count` ids had been given."""
+        self._count = count
+
+    def _digest(self, size: int) -> bytes:
+        self._count += 1
+        return blake2b(b"%d" % self._count, key=self._seed[:64], digest_size=size).digest()
+
+    def uuid(self) -> str:
+        """Return a UUID (version 4 in form)."""
+        return str(UUID(bytes=self._digest(16), version=4))
+
+    def token(self, prefix: str = "") -> str:
+        """Return an opaque token: the prefix and 40 hexadecimal digits."""
+        return prefix + self._digest(20).hex()
+
+
+def secret_of(*parts: str) -> bytes:
+    """Return 32 bytes that follow from the parts alone: the key an application signs with."""
+    return blake2b("\x1f".join(parts).encode(), digest_size=32, person=b"mockvault").digest()
