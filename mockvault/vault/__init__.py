@@ -1,0 +1,1 @@
+"""What can be asked of a vault: the use cases, for one application."""

@@ -1,0 +1,244 @@
+"""Connections: listed, added, changed, deleted, imported, and authorized without a browser."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from mockvault.domain.clock import milliseconds_of
+from mockvault.domain.connectors import AuthType, Connector, GrantType, Resource
+from mockvault.domain.entities import AccessToken, Connection
+from mockvault.domain.errors import (
+    ConnectionNotFound,
+    CredentialsRefused,
+    EntityNotFound,
+    IllegalStep,
+    ValueRefused,
+)
+from mockvault.domain.states import (
+    ConnectionState,
+    credentials_are_refused,
+    missing_settings,
+    needs_token,
+    state_of,
+)
+from mockvault.vault.surroundings import Surroundings, merged
+
+GRANTS_WITHOUT_BROWSER = (GrantType.CLIENT_CREDENTIALS, GrantType.PASSWORD)
+TOKEN_LIFETIME = 3600
+"""Seconds for which the fake provider grants an access token."""
+
+
+class Held(NamedTuple):
+    """A connector, and the consumer's connection to it, or None where it was never added."""
+
+    connector: Connector
+    connection: Connection | None
+
+    @property
+    def state(self) -> ConnectionState:
+        """Where the connection stands."""
+        return state_of(self.connector, self.connection)
+
+
+class Connections:
+    """The connections of one application's consumers."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._at = surroundings
+
+    def of_consumer(
+        self,
+        consumer_id: str | None,
+        unified_api: str | None = None,
+        *,
+        configured: bool | None = None,
+    ) -> Iterator[Held]:
+        """Yield every connector with the consumer's connection to it, sorted by name.
+
+        `configured` keeps those that the consumer has added, or those that it has not
+        (spec/decisions/0004).
+        """
+        catalogue = self._at.catalogue
+        connectors = catalogue.all if unified_api is None else catalogue.of_api(unified_api)
+        mine = (
+            {connection.key: connection for connection in self._at.store.connections(consumer_id)}
+            if consumer_id is not None
+            else {}
+        )
+        for connector in connectors:
+            connection = mine.get((connector.unified_api, connector.service_id))
+            if configured is None or configured is (connection is not None):
+                yield Held(connector, connection)
+
+    def added(self, consumer_id: str) -> Iterator[Held]:
+        """Yield the connections that the consumer has added, in the order of their adding."""
+        for connection in self._at.store.connections(consumer_id):
+            yield Held(self._at.connector(*connection.key), connection)
+
+    def find(self, consumer_id: str, unified_api: str, service_id: str) -> Held:
+        """Return the connector and the connection, if any; raise ConnectorNotFound."""
+        connector = self._at.connector(unified_api, service_id)
+        return Held(connector, self._at.store.connection(consumer_id, (unified_api, service_id)))
+
+    def find_added(
+        self, consumer_id: str, unified_api: str, service_id: str
+    ) -> tuple[Connector, Connection]:
+        """Return a connection that was added.
+
+        Raises ConnectorNotFound, or ConnectionNotFound where the consumer has not added it.
+        """
+        connector, connection = self.find(consumer_id, unified_api, service_id)
+        if connection is None:
+            raise ConnectionNotFound(consumer_id, connector.id)
+        return connector, connection
+
+    def save(
+        self, consumer_id: str, unified_api: str, service_id: str, body: Mapping[str, Any]
+    ) -> Held:
+        """Add the connection, or change the one there is, by what the body says.
+
+        Raises ConnectorNotFound; EntityNotFound or ValueRefused for a configuration that names no
+        resource or field of the connector.
+        """
+        connector, before = self.find(consumer_id, unified_api, service_id)
+        after = self._changed(connector, before, consumer_id, body)
+        return Held(connector, self._at.keep(connector, before, after))
+
+    def delete(self, consumer_id: str, unified_api: str, service_id: str) -> None:
+        """Drop what is stored; the connector is available again.
+
+        Raises ConnectorNotFound, ConnectionNotFound.
+        """
+        connector, connection = self.find_added(consumer_id, unified_api, service_id)
+        self._at.store.delete_connection(consumer_id, connection.key)
+        self._at.announce(connector, connection, None)
+
+    def import_(
+        self, consumer_id: str, unified_api: str, service_id: str, body: Mapping[str, Any]
+    ) -> Held:
+        """Add or change a connection with credentials that were had elsewhere.
+
+        A token without its time, or past it, is refreshed at once where a refresh token came along.
+        Raises ConnectorNotFound; IllegalStep for credentials that the connector has no use for.
+        """
+        connector, before = self.find(consumer_id, unified_api, service_id)
+        credentials = body.get("credentials") or {}
+        if credentials and not needs_token(connector):
+            raise IllegalStep(
+                f"Connector '{service_id}' is authorized by {connector.auth_type}: "
+                "import its credentials through settings"
+            )
+        patch = {key: body[key] for key in ("settings", "metadata") if key in body}
+        after = self._changed(connector, before, consumer_id, patch)
+        token = self._imported_token(credentials)
+        if token is not None:
+            after = replace(after, token=token)
+        return Held(connector, self._at.keep(connector, before, after))
+
+    def authorize_without_browser(
+        self, consumer_id: str, unified_api: str, service_id: str
+    ) -> Held:
+        """Ask the fake provider for a token by the client_credentials or password grant.
+
+        Raises ConnectorNotFound, ConnectionNotFound; IllegalStep where the connector has another
+        grant or settings are missing; CredentialsRefused where the provider refuses them.
+        """
+        connector, before = self.find_added(consumer_id, unified_api, service_id)
+        if connector.oauth_grant_type not in GRANTS_WITHOUT_BROWSER:
+            raise IllegalStep(
+                f"Connection '{connector.id}' is not authorized by client_credentials or password"
+            )
+        missing = [form_field.id for form_field in missing_settings(connector, before)]
+        if missing:
+            raise IllegalStep(f"Save these settings before the token: {', '.join(missing)}")
+        if credentials_are_refused(connector, before):
+            raise CredentialsRefused(f"'{service_id}' refused the client credentials")
+        now = self._at.clock.now()
+        token = AccessToken(self._at.ids.token("at_"), now, TOKEN_LIFETIME)
+        after = replace(before, token=token, updated_at=now)
+        return Held(connector, self._at.keep(connector, before, after))
+
+    def _changed(
+        self,
+        connector: Connector,
+        before: Connection | None,
+        consumer_id: str,
+        body: Mapping[str, Any],
+    ) -> Connection:
+        """Return the connection as the body makes it; nothing is stored yet."""
+        now = self._at.clock.now()
+        old = before or Connection(
+            consumer_id, connector.unified_api, connector.service_id, created_at=now
+        )
+        return replace(
+            old,
+            enabled=body.get("enabled", old.enabled),
+            settings=merged(old.settings, body.get("settings", {})),
+            metadata=merged(old.metadata, body.get("metadata", {})),
+            configuration=_configured(connector, old.configuration, body.get("configuration", ())),
+            updated_at=None if before is None else max(now, old.updated_at or old.created_at),
+        )
+
+    def _imported_token(self, credentials: Mapping[str, Any]) -> AccessToken | None:
+        now = self._at.clock.now()
+        access_token = credentials.get("access_token")
+        refresh_token = credentials.get("refresh_token")
+        issued_at, expires_in = credentials.get("issued_at"), credentials.get("expires_in")
+        if access_token is None and refresh_token is None:
+            return None
+        issued = now if issued_at is None else milliseconds_of(issued_at)
+        is_due = (
+            access_token is None
+            or issued_at is None
+            or expires_in is None
+            or issued + expires_in * 1000 <= now
+        )
+        if refresh_token is not None and is_due:
+            return AccessToken(self._at.ids.token("at_"), now, TOKEN_LIFETIME, refresh_token)
+        return AccessToken(access_token, issued, expires_in, refresh_token)
+
+
+def _configured(
+    connector: Connector,
+    configuration: Mapping[str, Mapping[str, Any]],
+    changes: Sequence[Mapping[str, Any]],
+) -> Mapping[str, Mapping[str, Any]]:
+    """Return the resources' settings with those of a body's `configuration`."""
+    if not changes:
+        return configuration
+    result = dict(configuration)
+    for index, change in enumerate(changes):
+        resource = find_resource(connector, change.get("resource", ""))
+        fields = {form_field.id for form_field in resource.configuration}
+        values = dict(result.get(resource.id, {}))
+        for place, default in enumerate(change.get("defaults", ())):
+            field_id = default.get("id", "")
+            if field_id not in fields:
+                raise ValueRefused(
+                    "body",
+                    f"/configuration/{index}/defaults/{place}/id",
+                    keyword="enum",
+                    expected=f"one of {', '.join(sorted(fields)) or 'no field at all'}",
+                    got=field_id,
+                    rule="#/components/schemas/Connection/properties/configuration/items"
+                    "/properties/defaults/items/properties/id",
+                )
+            if "value" in default:
+                values[field_id] = default["value"]
+        result[resource.id] = values
+    return result
+
+
+def find_resource(connector: Connector, resource: str) -> Resource:
+    """Return a resource of the connector; raise EntityNotFound where it has none of that name."""
+    found = connector.resources.get(resource)
+    if found is None:
+        raise EntityNotFound("resource", resource)
+    return found
+
+
+def is_authorized(connector: Connector, state: ConnectionState) -> bool:
+    """Tell whether the provider can be asked in the connection's name."""
+    return state in (ConnectionState.CALLABLE, ConnectionState.AUTHORIZED) or (
+        connector.auth_type is AuthType.NONE and state is not ConnectionState.AVAILABLE
+    )

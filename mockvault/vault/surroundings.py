@@ -1,0 +1,101 @@
+"""What every use case of one application's vault works with: store, catalogue, clock, ids, keys."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mockvault.catalogue import Catalogue
+from mockvault.domain.clock import Clock
+from mockvault.domain.connectors import Connector
+from mockvault.domain.entities import Application, Connection
+from mockvault.domain.errors import ConnectorNotFound
+from mockvault.domain.events import Cause, ConnectionChange
+from mockvault.domain.ids import IdSource, secret_of
+from mockvault.domain.states import state_of
+from mockvault.store.base import ApplicationStore
+
+Change = ConnectionChange | str
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """The parts that the use cases of one application share.
+
+    `changes` collects what the current call changed, for its log line; `listeners` are told of each
+    change to a connection as it happens.
+    """
+
+    application: Application
+    store: ApplicationStore
+    catalogue: Catalogue
+    clock: Clock
+    ids: IdSource
+    seed: int
+    changes: list[Change] = field(default_factory=list)
+    listeners: list[Callable[[ConnectionChange], None]] = field(default_factory=list)
+
+    def key(self, purpose: str) -> bytes:
+        """Return the key with which this application signs tokens of one purpose."""
+        return secret_of(str(self.seed), self.application.id, purpose)
+
+    def connector(self, unified_api: str, service_id: str) -> Connector:
+        """Return the connector; raise ConnectorNotFound where the catalogue has none."""
+        connector = self.catalogue.find(unified_api, service_id)
+        if connector is None:
+            raise ConnectorNotFound(unified_api, service_id)
+        return connector
+
+    def keep(
+        self,
+        connector: Connector,
+        before: Connection | None,
+        after: Connection,
+        cause: Cause = Cause.REQUEST,
+    ) -> Connection:
+        """Store a connection and announce how it changed."""
+        self.store.put_connection(after)
+        self.announce(connector, before, after, cause)
+        return after
+
+    def announce(
+        self,
+        connector: Connector,
+        before: Connection | None,
+        after: Connection | None,
+        cause: Cause = Cause.REQUEST,
+    ) -> None:
+        """Tell the log line and every listener how a connection changed."""
+        change = ConnectionChange(
+            before,
+            after,
+            state_of(connector, before),
+            state_of(connector, after),
+            self.clock.now(),
+            cause,
+        )
+        self.changes.append(change)
+        for listener in self.listeners:
+            listener(change)
+
+    def note(self, change: str) -> None:
+        """Tell the log line of a change that is not one of a connection."""
+        self.changes.append(change)
+
+    def take_changes(self) -> list[Change]:
+        """Return what has changed since this was last asked."""
+        changes, self.changes = self.changes, []
+        return changes
+
+
+def merged(values: Mapping[str, Any], patch: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Return `values` with those of `patch`; null removes a key, and null for all of them empties.
+
+    Only the first level is merged: what lies deeper comes back as it was sent, nulls included
+    (spec/decisions/0003).
+
+    >>> merged({"a": 1, "b": 2}, {"b": None, "c": {"d": None}})
+    {'a': 1, 'c': {'d': None}}
+    """
+    if patch is None:
+        return {}
+    return {key: value for key, value in {**values, **patch}.items() if value is not None}

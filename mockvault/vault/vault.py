@@ -1,0 +1,42 @@
+"""One application's vault: everything that can be asked of it, in one place."""
+
+from mockvault.domain.entities import Application
+from mockvault.vault.authorization import Authorization
+from mockvault.vault.connections import Connections
+from mockvault.vault.consumers import Consumers
+from mockvault.vault.custom_mappings import CustomMappings
+from mockvault.vault.logs import Logs
+from mockvault.vault.resources import Resources
+from mockvault.vault.sessions import Sessions
+from mockvault.vault.surroundings import Change, Surroundings
+
+
+class Vault:
+    """The vault of one application. What belongs to another cannot be reached from it."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self.surroundings = surroundings
+        self.consumers = Consumers(surroundings)
+        self.connections = Connections(surroundings)
+        self.custom_mappings = CustomMappings(surroundings, self.connections)
+        self.resources = Resources(surroundings, self.connections)
+        self.sessions = Sessions(surroundings, self.consumers)
+        self.authorization = Authorization(surroundings, self.consumers, self.connections)
+        self.logs = Logs(surroundings)
+
+    @property
+    def application(self) -> Application:
+        """The application whose vault this is."""
+        return self.surroundings.application
+
+    def now(self) -> int:
+        """Return the time on the application's clock."""
+        return self.surroundings.clock.now()
+
+    def request_id(self) -> str:
+        """Return the id of a call, under which it is logged."""
+        return self.surroundings.ids.uuid()
+
+    def take_changes(self) -> list[Change]:
+        """Return what has changed since this was last asked."""
+        return self.surroundings.take_changes()
