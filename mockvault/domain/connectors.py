@@ -36,8 +36,8 @@ class FormField:
 
     `options` are the contract's FormFieldOption objects, each with `option_type`.
     `after_authorization` marks a select whose options are known, and which is enabled, only once
-    OAuth is done (xero's tenant, slack's channel). `provided` marks a field that the provider itself fills
-    when consent is given (salesforce's instance URL, quickbooks's realm).
+    OAuth is done (xero's tenant, slack's channel). `provided` marks a field that the provider
+    itself fills when consent is given (salesforce's instance URL, quickbooks's realm).
     """
 
     id: str
@@ -99,7 +99,8 @@ class Resource:
     """A thing of a unified API that a connector has (contract: LinkedConnectorResource).
 
     `configuration` are the resource's own settings, as form fields; a resource without any is not
-    configurable. `schema` is a JSON Schema of the downstream record, `example` such a record.
+    configurable. `schema` is a JSON Schema of the downstream record, `example` such a record; where
+    they are empty, the catalogue makes them of `record`, which describes each property of it.
     """
 
     id: str
@@ -112,6 +113,8 @@ class Resource:
     schema: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     example: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
     schema_support: bool = False
+    record: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    response_data_path: str = "$.data"
 
 
 @dataclass(frozen=True, slots=True)
