@@ -21,23 +21,11 @@ _KNOWN_STYLES = frozenset(
 )
 # Below these keys stand names given by the author, not words of OpenAPI.
 _NAMES = frozenset(
-    [
-        "callbacks",
-        "content",
-        "examples",
-        "headers",
-        "links",
-        "mapping",
-        "parameters",
-        "paths",
-        "properties",
-        "requestBodies",
-        "responses",
-        "schemas",
-        "securitySchemes",
-        "variables",
+    {
+        *("callbacks", "content", "examples", "headers", "links", "mapping", "parameters", "paths"),
+        *("properties", "requestBodies", "responses", "schemas", "securitySchemes", "variables"),
         "x-webhooks",
-    ]
+    }
 )
 # Below these keys stands data, in which "$ref" and "type" mean nothing.
 _DATA = frozenset({"default", "enum", "example", "value"})
@@ -119,7 +107,7 @@ class Operation:
         return tuple(self.bodies)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Contract:
     """A contract that passed its checks: `document` has the overlay applied, `pristine` has not."""
 

@@ -1,0 +1,230 @@
+"""Errors of compiled schemas told as violations: what was expected, what was got, which rule."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from jsonschema_rs import ValidationError, ValidationErrorKind
+
+from mockvault.contract import pointer_of
+from mockvault.web.schemas import Schemas
+from mockvault.web.violations import Violation, cut, listed, nearest, shown
+
+MOST = 100
+_FEW = 12
+_VOWELS = tuple("aeio")
+_Path = list[str | int]
+
+_MUST = {
+    "format": "must be a {}",
+    "maximum": "must be at most {}",
+    "minimum": "must be at least {}",
+    "maxItems": "must have at most {} items",
+    "minItems": "must have at least {} items",
+    "maxLength": "must have at most {} characters",
+    "minLength": "must have at least {} characters",
+    "maxProperties": "must have at most {} properties",
+    "minProperties": "must have at least {} properties",
+    "multipleOf": "must be a multiple of {}",
+    "pattern": "must match the pattern {}",
+    "uniqueItems": "must not hold the same item twice",
+    "not": "is what the contract rules out",
+}
+
+
+class Explainer:
+    """Tells what is wrong with a value of one part of a message, for one direction of traffic."""
+
+    def __init__(self, schemas: Schemas, location: str) -> None:
+        self.schemas = schemas
+        self.contract = schemas.contract
+        self.location = location
+
+    def explain(self, pointer: str, value: Any, base: Iterable[str] = ()) -> list[Violation]:
+        """Return what of the schema at `pointer` `value` breaks, at most a hundred violations.
+
+        `base` is where the value stands in its part of the message.
+        """
+        errors = self.schemas.validator(pointer).iter_errors(value)
+        told = (violation for error in errors for violation in self._told(error, list(base)))
+        return list(islice(told, MOST))
+
+    def violation(
+        self,
+        path: Iterable[str | int],
+        keyword: str,
+        message: str,
+        *,
+        expected: Any,
+        got: Any,
+        rule: str,
+        hint: str | None = None,
+    ) -> Violation:
+        """Return a violation at `path`; `rule` may stand in the overlaid contract."""
+        return Violation(
+            location=self.location,
+            pointer=pointer_of(map(_short, path), root=""),
+            keyword=keyword,
+            message=message,
+            expected=expected,
+            got=got,
+            rule=self.contract.published(rule),
+            hint=hint,
+        )
+
+    def subject(self, path: list[Any]) -> str:
+        """Return what a sentence calls the value at `path`."""
+        if self.location == "body":
+            return pointer_of(map(_short, path), root="") or "the body"
+        first, *rest = map(_short, path)
+        return first + "".join(f"[{step}]" for step in rest)
+
+    def _told(self, error: ValidationError, base: _Path) -> Iterator[Violation]:
+        tokens, wrapped = self.schemas.place(error.schema_path)
+        path = [*base, *error.instance_path]
+        kind = error.kind
+        if wrapped and isinstance(kind, ValidationErrorKind.AnyOf):
+            for inner in kind.context[0]:
+                yield from self._told(inner, base)
+        elif isinstance(kind, ValidationErrorKind.AnyOf | ValidationErrorKind.OneOfNotValid):
+            yield from self._no_branch(error, kind.context, path, tokens, base)
+        elif isinstance(kind, ValidationErrorKind.AdditionalProperties):
+            yield from self._unknown(error, kind.unexpected, path, tokens)
+        elif isinstance(kind, ValidationErrorKind.Required):
+            yield self._missing(error, kind.property, path, tokens)
+        else:
+            yield self._plain(error, path, tokens)
+
+    def _plain(self, error: ValidationError, path: _Path, tokens: list[str]) -> Violation:
+        keyword = error.kind.name
+        rule = pointer_of(tokens)
+        expected, hint = self._expected(rule), None
+        if keyword == "type":
+            expected = f"{expected} or null" if self._nullable(tokens) else expected
+            must = f"must be {_article(expected)}"
+        elif keyword == "enum":
+            choices = expected if isinstance(expected, list) else []
+            few = [cut(str(choice)) for choice in choices[:_FEW]]
+            must = f"must be one of {listed([*few, '…'] if len(choices) > _FEW else few)}"
+            hint = self._near_miss(error.instance, choices)
+        elif isinstance(error.kind, ValidationErrorKind.OneOfMultipleValid):
+            must = "fits more than one of the alternatives"
+            expected = self._alternatives(rule, expected)
+        else:
+            must = _MUST.get(keyword, "breaks the rule " + keyword).format(expected)
+        return self.violation(
+            path,
+            keyword,
+            f"{self.subject(path)} {must}",
+            expected=expected,
+            got=shown(error.instance, map(str, path)),
+            rule=rule,
+            hint=hint,
+        )
+
+    def _unknown(
+        self, error: ValidationError, names: list[str], path: _Path, tokens: list[str]
+    ) -> Iterator[Violation]:
+        declared = self._properties(tokens[:-1])
+        instance = error.instance if isinstance(error.instance, dict) else {}
+        for name in names:
+            where = [*path, name]
+            near = nearest(name, [one for one in declared if one not in instance])
+            yield self.violation(
+                where,
+                "additionalProperties",
+                f"{self.subject(where)} is not a property that the contract has here",
+                expected=f"only {listed(sorted(declared), 'and')}" if declared else "no properties",
+                got=shown(instance.get(name), map(str, where)),
+                rule=pointer_of(tokens),
+                hint=f"did you mean {near}?" if near else None,
+            )
+
+    def _missing(
+        self, error: ValidationError, name: str, path: _Path, tokens: list[str]
+    ) -> Violation:
+        declared = self._properties(tokens[:-1])
+        instance = error.instance if isinstance(error.instance, dict) else {}
+        near = nearest(name, [one for one in instance if one not in declared])
+        where = [*path, name]
+        return self.violation(
+            where,
+            "required",
+            f"{self.subject(where)} is required",
+            expected=f"a property {name}",
+            got="nothing",
+            rule=pointer_of(tokens),
+            hint=f"did you mean {name}? there is a property {cut(near)}" if near else None,
+        )
+
+    def _no_branch(
+        self,
+        error: ValidationError,
+        context: list[list[ValidationError]],
+        path: _Path,
+        tokens: list[str],
+        base: _Path,
+    ) -> Iterator[Violation]:
+        at_home = error.instance_path
+        fitting = [branch for branch in context if not _is_elsewhere(branch, at_home)]
+        if fitting:  # of the branches of the right type, the one that comes closest
+            for inner in min(fitting, key=len):
+                yield from self._told(inner, base)
+            return
+        rule = pointer_of(tokens)
+        expected = self._alternatives(rule, self._expected(rule))
+        yield self.violation(
+            path,
+            error.kind.name,
+            f"{self.subject(path)} must be {_article(expected)}",
+            expected=expected,
+            got=shown(error.instance, map(str, path)),
+            rule=rule,
+        )
+
+    def _alternatives(self, rule: str, branches: Any) -> str:
+        told: list[str] = []
+        for position, branch in enumerate(branches if isinstance(branches, list) else []):
+            node, _ = self.contract.follow(branch, f"{rule}/{position}")
+            name = str(node.get("title") or node.get("type") or "another schema")
+            if name not in told:
+                told.append(name)
+        if self._nullable(rule.split("/")):
+            told.append("null")
+        return listed(told) if told else "one of the alternatives"
+
+    def _expected(self, rule: str) -> Any:
+        try:
+            return self.contract.resolve(rule)
+        except LookupError:
+            return None
+
+    def _nullable(self, tokens: list[str]) -> bool:
+        node = self._expected(pointer_of(tokens[:-1]))
+        return isinstance(node, dict) and node.get("nullable") is True
+
+    def _properties(self, tokens: list[str]) -> list[str]:
+        node = self._expected(pointer_of(tokens))
+        return list(node.get("properties", {})) if isinstance(node, dict) else []
+
+    @staticmethod
+    def _near_miss(instance: Any, choices: list[Any]) -> str | None:
+        if not isinstance(instance, str):
+            return None
+        near = nearest(instance, [choice for choice in choices if isinstance(choice, str)])
+        return f"did you mean {near}?" if near else None
+
+
+def _is_elsewhere(branch: list[ValidationError], at_home: list[str | int]) -> bool:
+    """Tell whether a branch fails on the value's very type or fixed values, not on its parts."""
+    return any(
+        error.instance_path == at_home and error.kind.name in {"type", "enum"} for error in branch
+    )
+
+
+def _article(words: Any) -> str:
+    return f"{'an' if str(words)[:1] in _VOWELS else 'a'} {words}"
+
+
+def _short(step: Any) -> str:
+    return cut(str(step))

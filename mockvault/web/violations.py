@@ -1,0 +1,148 @@
+"""What a request or an answer did wrong, rule by rule, and what may be shown of it."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+SHOWN = 80
+_SECRET = re.compile(
+    r"api[-_]?key|authori[sz]ation|credential|jwt|passwd|password|secret|settings|token",
+    re.IGNORECASE,
+)
+_NOISE = re.compile(r"[^a-z0-9]")
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One rule of the contract that was broken, and where.
+
+    `pointer` leads into the part named by `location`, `rule` into the published contract.
+    """
+
+    location: str
+    pointer: str
+    keyword: str
+    message: str
+    expected: Any
+    got: Any
+    rule: str
+    hint: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what the `detail` of a refusal says of it."""
+        told = {
+            "in": self.location,
+            "pointer": self.pointer,
+            "keyword": self.keyword,
+            "message": self.message,
+            "expected": self.expected,
+            "got": self.got,
+            "rule": self.rule,
+        }
+        if self.hint is not None:
+            told["hint"] = self.hint
+        return told
+
+
+class RequestInvalid(Exception):
+    """The request breaks the contract; all that it breaks is in `violations`."""
+
+    def __init__(self, violations: Iterable[Violation]) -> None:
+        self.violations = tuple(violations)
+        super().__init__("; ".join(violation.message for violation in self.violations))
+
+    @property
+    def has_header_violations(self) -> bool:
+        return any(violation.location == "header" for violation in self.violations)
+
+
+class UnsupportedMediaType(Exception):
+    """The body is not of a media type that the operation takes."""
+
+    def __init__(self, message: str, got: str | None, supported: Sequence[str]) -> None:
+        super().__init__(message)
+        self.got = got
+        self.supported = tuple(supported)
+
+
+def is_secret(path: Iterable[str | int]) -> bool:
+    """Tell whether what stands below one of these names must not be repeated.
+
+    >>> is_secret(["settings", "instance_url"])
+    True
+    """
+    return any(isinstance(name, str) and _SECRET.search(name) for name in path)
+
+
+def shown(value: Any, path: Iterable[str | int] = ()) -> Any:
+    """Return what may be told of `value`, which stands at `path`.
+
+    >>> shown(["a", "b"])
+    'array of 2'
+    """
+    if isinstance(value, dict):
+        return "object"
+    if isinstance(value, list):
+        return f"array of {len(value)}"
+    if is_secret(path):
+        return type_name(value)
+    if isinstance(value, str):
+        return cut(value)
+    return value
+
+
+def cut(text: str) -> str:
+    """Return `text`, or its beginning when it is long."""
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def type_name(value: Any) -> str:
+    """Return the JSON type of `value`.
+
+    >>> type_name(1.5)
+    'number'
+    """
+    if value is None:
+        return "null"
+    for kind, name in _TYPE_NAMES:
+        if isinstance(value, kind):
+            return name
+    return "number"
+
+
+_TYPE_NAMES: tuple[tuple[type, str], ...] = (
+    (bool, "boolean"),
+    (int, "integer"),
+    (str, "string"),
+    (list, "array"),
+    (dict, "object"),
+)
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str | None:
+    """Return the candidate that `name` was probably meant to be.
+
+    >>> nearest("consumerid", ["limit", "consumer_id"])
+    'consumer_id'
+    """
+    plain: dict[str, str] = {}
+    for candidate in candidates:
+        plain.setdefault(_plain(candidate), candidate)
+    found = get_close_matches(_plain(name), plain, n=1, cutoff=0.7)
+    return plain[found[0]] if found else None
+
+
+def _plain(name: str) -> str:
+    return _NOISE.sub("", name[:SHOWN].lower()).removeprefix("xapideck")
+
+
+def listed(words: Sequence[Any], link: str = "or") -> str:
+    """Return the words as a sentence lists them.
+
+    >>> listed(["string", "number", "null"])
+    'string, number or null'
+    """
+    texts = [str(word) for word in words]
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} {link} {texts[-1]}"
