@@ -6,7 +6,7 @@ number, true or false as it stands.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
 from functools import cache
 from re import compile as pattern
@@ -21,7 +21,8 @@ FINDER = pattern(r"\$((\.[A-Za-z_][A-Za-z0-9_]*|\['[^']+'\]|\[\d+\])+)")
 FINDER_STEP = pattern(r"\.([A-Za-z_][A-Za-z0-9_]*)|\['([^']+)'\]|\[(\d+)\]")
 
 FIRST_DAY, LAST_DAY = date(2021, 1, 1), date(2025, 12, 31)
-"""Dates of records lie between fixed days, so that an example does not change as time goes by."""
+FIRST_BIRTHDAY, LAST_BIRTHDAY = date(1960, 1, 1), date(2002, 12, 31)
+SECONDS_OF_A_DAY = 24 * 60 * 60
 
 JSON_TYPE = {str: "string", bool: "boolean", int: "integer", float: "number"}
 
@@ -34,18 +35,14 @@ class Kind(NamedTuple):
     format: str | None = None
 
 
-def _day(fake: Any) -> date:
-    day: date = fake.date_between_dates(date_start=FIRST_DAY, date_end=LAST_DAY)
-    return day
-
-
-def _birthday(fake: Any) -> str:
-    first, last = date(1960, 1, 1), date(2002, 12, 31)
-    return str(fake.date_between_dates(date_start=first, date_end=last))
+# Faker's own dates are reckoned from today, and would change as time goes by
+def _day(fake: Any, first: date = FIRST_DAY, last: date = LAST_DAY) -> date:
+    return date.fromordinal(fake.random_int(first.toordinal(), last.toordinal()))
 
 
 def _moment(fake: Any) -> datetime:
-    return datetime.combine(_day(fake), fake.time_object(), tzinfo=UTC).replace(microsecond=0)
+    midnight = datetime.combine(_day(fake), time(), tzinfo=UTC)
+    return midnight + timedelta(seconds=fake.random_int(0, SECONDS_OF_A_DAY - 1))
 
 
 def _amount(fake: Any) -> float:
@@ -71,7 +68,7 @@ def _handle(fake: Any) -> str:
 KINDS: Mapping[str, Kind] = {
     "account_code": Kind("string", lambda fake: fake.numerify("%###")),
     "amount": Kind("number", _amount),
-    "birthday": Kind("string", _birthday, "date"),
+    "birthday": Kind("string", lambda fake: str(_day(fake, FIRST_BIRTHDAY, LAST_BIRTHDAY)), "date"),
     "boolean": Kind("boolean", lambda fake: fake.boolean()),
     "city": Kind("string", lambda fake: fake.city()),
     "color": Kind("string", lambda fake: fake.hex_color()),
