@@ -59,9 +59,7 @@ class AccessToken:
 class Connection:
     """A consumer's connection to a connector: the facts that its state is computed from.
 
-    `configuration` holds, for each resource, the value of each of its fields. `authorizations`
-    counts the finished authorizations: a callback state names the count it was made for, and so
-    serves only once.
+    `configuration` holds, for each resource, the value of each of its fields.
     """
 
     consumer_id: str
@@ -74,7 +72,6 @@ class Connection:
     metadata: Json = field(default_factory=dict)
     token: AccessToken | None = None
     configuration: Mapping[str, Json] = field(default_factory=dict)
-    authorizations: int = 0
 
     @property
     def id(self) -> str:

@@ -38,6 +38,7 @@ class MemorySnapshot:
     order: dict[int, str]
     connections: dict[str, _Connections]
     mappings: dict[str, _Mappings]
+    authorizations: dict[tuple[str, tuple[str, str]], int]
     histories: dict[str, dict[str, CallHistory]]
     logbook: Logbook
     secrets: dict[str, tuple[int, Any]]
@@ -52,6 +53,7 @@ class MemoryStore:
         self._order: Any = SortedDict()
         self._connections: dict[str, _Connections] = {}
         self._mappings: dict[str, _Mappings] = {}
+        self._authorizations: dict[tuple[str, tuple[str, str]], int] = {}
         self._histories: dict[str, dict[str, CallHistory]] = {}
         self._logbook = Logbook(log_capacity)
         self._secrets: dict[str, tuple[int, Any]] = {}
@@ -130,6 +132,14 @@ class MemoryStore:
             self._mappings[consumer_id] = {
                 place: mapping for place, mapping in mappings.items() if place[:2] != key
             }
+
+    def authorizations(self, consumer_id: str, key: tuple[str, str]) -> int:
+        """Return how often consent was finished or revoked, deleted connections included."""
+        return self._authorizations.get((consumer_id, key), 0)
+
+    def count_authorization(self, consumer_id: str, key: tuple[str, str]) -> None:
+        """Count a consent that was finished or revoked."""
+        self._authorizations[consumer_id, key] = self.authorizations(consumer_id, key) + 1
 
     def mapping(self, consumer_id: str, key: tuple[str, str, str]) -> CustomMapping | None:
         """Return the consumer's mapping, or None."""
@@ -222,6 +232,7 @@ class MemoryStore:
             order=dict(self._order),
             connections=self._connections.copy(),
             mappings=self._mappings.copy(),
+            authorizations=self._authorizations.copy(),
             histories=_copies(self._histories),
             logbook=self._logbook.copy(),
             secrets=self._secrets.copy(),
@@ -234,6 +245,7 @@ class MemoryStore:
         self._order = SortedDict(snapshot.order)
         self._connections = snapshot.connections.copy()
         self._mappings = snapshot.mappings.copy()
+        self._authorizations = snapshot.authorizations.copy()
         self._histories = _copies(snapshot.histories)
         self._logbook = snapshot.logbook.copy()
         self._secrets = snapshot.secrets.copy()

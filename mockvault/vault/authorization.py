@@ -1,7 +1,7 @@
 """OAuth in the browser: authorize, callback and revoke, held together by a signed state.
 
-The state names application, consumer, API and service, and how many authorizations the connection
-had when it was made: it expires, and finishing one authorization ends it.
+The state names application, consumer, API and service, and how many authorizations there had been
+when it was made: it expires, and finishing one authorization ends it.
 """
 
 from collections.abc import Mapping
@@ -54,14 +54,13 @@ class Authorization:
         self._connections = connections
         self._states: dict[tuple[str, str, str, int, int], str] = {}
 
-    def state_for(
-        self, consumer_id: str, connector: Connector, connection: Connection | None
-    ) -> str:
+    def state_for(self, consumer_id: str, connector: Connector) -> str:
         """Return the signed state that the consumer's authorize and revoke URLs carry."""
-        generation = connection.authorizations if connection else 0
+        key = (connector.unified_api, connector.service_id)
+        generation = self._at.store.authorizations(consumer_id, key)
         now = self._at.clock.now()
         moment = now - now % STATE_STEP
-        place = (consumer_id, connector.unified_api, connector.service_id, generation, moment)
+        place = (consumer_id, *key, generation, moment)
         state = self._states.get(place)
         if state is None:
             state = sign(
@@ -167,9 +166,9 @@ class Authorization:
             old,
             token=token,
             settings={**self._provided(connector, old), **old.settings},
-            authorizations=old.authorizations + 1,
             updated_at=None if before is None else now,
         )
+        self._at.store.count_authorization(consumer_id, after.key)
         self._at.keep(connector, before, after)
         return flow.redirect_uri
 
@@ -199,9 +198,9 @@ class Authorization:
         after = replace(
             connection,
             token=None,
-            authorizations=connection.authorizations + 1,
             updated_at=self._at.clock.now(),
         )
+        self._at.store.count_authorization(connection.consumer_id, connection.key)
         self._at.keep(connector, connection, after, Cause.REVOCATION)
         return redirect_uri
 
@@ -245,11 +244,10 @@ class Authorization:
             raise ConnectorNotFound("*", service_id)
 
     def _held(self, claims: Mapping[str, Any]) -> tuple[Connector, Connection | None]:
-        connector, connection = self._connections.find(
-            claims["consumer_id"], claims["unified_api"], claims["service_id"]
-        )
-        if claims.get("generation") != (connection.authorizations if connection else 0):
+        consumer_id, key = claims["consumer_id"], (claims["unified_api"], claims["service_id"])
+        if claims["generation"] != self._at.store.authorizations(consumer_id, key):
             raise CallbackStateRefused("It has served its single use.")
+        connector, connection = self._connections.find(consumer_id, *key)
         return connector, connection
 
     def _provided(self, connector: Connector, connection: Connection) -> Mapping[str, Any]:

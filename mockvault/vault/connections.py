@@ -193,7 +193,7 @@ class Connections:
             or expires_in is None
             or issued + expires_in * 1000 <= now
         )
-        if refresh_token is not None and is_due:
+        if access_token is None or (refresh_token is not None and is_due):
             return AccessToken(self._at.ids.token("at_"), now, TOKEN_LIFETIME, refresh_token)
         return AccessToken(access_token, issued, expires_in, refresh_token)
 

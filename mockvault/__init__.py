@@ -1,0 +1,1 @@
+"""A contract-driven, stateful mock of the Apideck Vault API."""

@@ -1,0 +1,174 @@
+"""The whole put together: the only place that knows every part."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from mockvault.catalogue import Catalogue, load_catalogue
+from mockvault.contract import Contract, Operation, load_contract
+from mockvault.control.routes import Control
+from mockvault.domain.entities import Application
+from mockvault.domain.ids import IdSource
+from mockvault.handlers import (
+    authorization,
+    connections,
+    consumers,
+    custom_mappings,
+    logs,
+    resources,
+    sessions,
+)
+from mockvault.locations import builtin_contract, builtin_fixtures, builtin_overlay
+from mockvault.scenarios import Scenario, load_applications, load_scenario, load_scenarios
+from mockvault.seeding import seed_world
+from mockvault.settings import Settings
+from mockvault.store.memory import MemoryStore
+from mockvault.vault.applications import Applications
+from mockvault.vault.surroundings import Surroundings
+from mockvault.vault.vault import Vault
+from mockvault.version import VERSION
+from mockvault.web.binding import bind, handlers_of, make_plans
+from mockvault.web.caller import Caller
+from mockvault.web.invention import invent
+from mockvault.web.plans import Handler, Health, Service
+from mockvault.web.recording import Record, recorder
+from mockvault.web.replies import Reply, dumps
+
+HANDLER_MODULES = (
+    authorization,
+    connections,
+    consumers,
+    custom_mappings,
+    logs,
+    resources,
+    sessions,
+)
+
+
+class UnknownScenario(Exception):
+    """No scenario has that name, and no file is there either."""
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        super().__init__(f"no scenario is named '{name}'; there are {', '.join(known)}")
+        self.name = name
+
+
+class WallClock:
+    """The time of this machine."""
+
+    def now(self) -> int:
+        """Return milliseconds since 1970."""
+        return time.time_ns() // 1_000_000
+
+
+class MockVault:
+    """The mock as an ASGI application, with its parts for those who run it in their process."""
+
+    def __init__(
+        self, vault_app: ASGIApp, side_app: ASGIApp, applications: Applications, contract: Contract
+    ) -> None:
+        self._vault_app = vault_app
+        self._side_app = side_app
+        self.applications = applications
+        self.contract = contract
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve what is beside the API by its own routes, all else by the contract."""
+        if scope["type"] == "http" and scope["path"].startswith("/_mock"):
+            await self._side_app(scope, receive, send)
+        else:
+            await self._vault_app(scope, receive, send)
+
+
+def create_app(
+    settings: Settings | None = None, *, record: Record | None = None, plans_first: bool = True
+) -> MockVault:
+    """Return the mock, its worlds seeded.
+
+    Raises ContractInvalid, BrokenFixtures or UnknownScenario for what it cannot start from.
+    """
+    settings = settings or Settings(log_format="none")
+    contract = load_contract(settings.spec or builtin_contract(), builtin_overlay(), validate=False)
+    fixtures = settings.fixtures or builtin_fixtures()
+    catalogue = load_catalogue(fixtures)
+    scenario = find_scenario(settings.scenario, fixtures, catalogue)
+    applications = Applications(
+        _vault_maker(settings, catalogue, scenario), open_to_any=settings.open_applications
+    )
+    for application in declared_applications(settings, fixtures):
+        applications.add(application)
+    ids = IdSource(f"{settings.seed}/server")
+    service = Service(
+        applications,
+        record or recorder(settings.log_format),
+        Health(),
+        ids,
+        settings.base_url.rstrip("/") if settings.base_url else None,
+    )
+    plans = make_plans(
+        contract,
+        handlers_of(HANDLER_MODULES, contract),
+        None if settings.spec is None else lambda each: _invented(contract, each, settings.seed),
+        service,
+        strict_read_only=settings.strict_read_only,
+        validate_responses=settings.validate_responses,
+    )
+    about = {"version": VERSION, "contract": contract.version, "scenario": scenario.name}
+    control = Control(applications, service.health, ids, about)
+    return MockVault(
+        bind(contract, plans, service, plans_first=plans_first),
+        control.router(),
+        applications,
+        contract,
+    )
+
+
+def find_scenario(name: str, fixtures: Path, catalogue: Catalogue) -> Scenario:
+    """Return the scenario of that name, or of that file; raise UnknownScenario."""
+    known = fixtures / "scenarios"
+    named = known / f"{name}.yml"
+    if "/" not in name and named.is_file():
+        return load_scenario(named, catalogue)
+    if Path(name).is_file():
+        return load_scenario(Path(name), catalogue)
+    raise UnknownScenario(name, sorted(path.stem for path in known.glob("*.yml")))
+
+
+def declared_applications(settings: Settings, fixtures: Path) -> tuple[Application, ...]:
+    """Return the applications of the fixtures, and the one of the command line."""
+    declared = load_applications(fixtures / "applications.yml")
+    if settings.app_id is None:
+        return declared
+    others = tuple(each for each in declared if each.id != settings.app_id)
+    key = settings.api_key or "mock-api-key"
+    return (*others, Application(settings.app_id, (key,), settings.app_id))
+
+
+def _vault_maker(settings: Settings, catalogue: Catalogue, scenario: Scenario) -> Any:
+    clock = WallClock()
+
+    def make_vault(application: Application) -> Vault:
+        store = MemoryStore(settings.log_capacity)
+        seed_world(store, scenario, catalogue, settings.seed)
+        ids = IdSource(f"{settings.seed}/{application.id}")
+        return Vault(Surroundings(application, store, catalogue, clock, ids, settings.seed))
+
+    return make_vault
+
+
+def _invented(contract: Contract, operation: Operation, seed: int) -> Handler:
+    def answer(vault: Vault, caller: Caller, **parameters: Any) -> Reply:
+        """Answer what the contract shows, or what its schema allows."""
+        del vault, caller
+        parameters.pop("body", None)
+        made = invent(contract, operation, seed=seed, parameters=parameters)
+        headers = [
+            (name.encode(), value.encode())
+            for name, value in made.headers.items()
+            if name != "content-type"
+        ]
+        return Reply(made.status, None if made.body is None else dumps(made.body), headers)
+
+    return answer

@@ -1,0 +1,373 @@
+"""How the contract shows what a vault holds: entities as the JSON objects of its schemas."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote
+
+from mockvault.domain.clock import iso_time
+from mockvault.domain.connectors import (
+    Connector,
+    CustomField,
+    FormField,
+    Resource,
+    TargetField,
+)
+from mockvault.domain.entities import Connection, Consumer, CustomMapping, LogEntry, RequestCounts
+from mockvault.domain.states import IntegrationState, needs_token, state_of
+from mockvault.vault.connections import Held
+from mockvault.vault.vault import Vault
+
+JsonObject = dict[str, Any]
+
+
+def connection_json(vault: Vault, held: Held, consumer_id: str | None, base_url: str) -> JsonObject:
+    """Return a Connection (#/components/schemas/Connection).
+
+    One that was never added lacks settings, metadata, configuration, custom_mappings and the
+    timestamps, as recorded from the real API; `updated_at` appears with the first change.
+    """
+    connector, connection = held
+    integration_state = vault.application.integrations.get(
+        connector.service_id, IntegrationState.CONFIGURED
+    )
+    shown = {
+        **_of_connector(_Same(connector)),
+        "state": held.state,
+        "integration_state": integration_state,
+        "enabled": connection is not None and connection.enabled,
+        "form_fields": _form_fields(connector, connection),
+    }
+    if connector.oauth_grant_type is not None:
+        shown["authorize_url"], shown["revoke_url"] = _urls(
+            vault, connector, connection, consumer_id, base_url
+        )
+    else:
+        shown["revoke_url"] = None
+    if connection is not None:
+        sensitive = _sensitive(_Same(connector))
+        shown["settings"] = {
+            name: value for name, value in connection.settings.items() if name not in sensitive
+        }
+        shown["metadata"] = connection.metadata
+        shown["configuration"] = [
+            {"resource": resource, "defaults": _defaults(connector, resource, values)}
+            for resource, values in connection.configuration.items()
+        ]
+        shown["custom_mappings"] = _mappings(vault, connector, connection)
+        shown["created_at"] = connection.created_at
+        if connection.updated_at is not None:
+            shown["updated_at"] = connection.updated_at
+    return shown
+
+
+def resource_settings_json(
+    vault: Vault, held: Held, resource: Resource, consumer_id: str, base_url: str
+) -> JsonObject:
+    """Return a Connection whose `configuration` is the resource's fields, flat, with their values.
+
+    That is what the vault's own user interface reads; each is also a valid item of the contract's
+    `configuration`, for it names its resource and its default (spec/decisions/0005).
+    """
+    shown = connection_json(vault, held, consumer_id, base_url)
+    values = held.connection.configuration.get(resource.id, {}) if held.connection else {}
+    shown["configuration"] = [
+        {
+            **_form_field(form_field, values.get(form_field.id, form_field.default_value)),
+            "target": form_field.target or "resource",
+            "resource": resource.id,
+            "defaults": _defaults_of(form_field, values),
+        }
+        for form_field in resource.configuration
+    ]
+    return shown
+
+
+def consumer_json(vault: Vault, consumer: Consumer) -> JsonObject:
+    """Return a Consumer (#/components/schemas/Consumer) with the connections it has added."""
+    return {
+        **consumer_item_json(vault, consumer),
+        "connections": [
+            consumer_connection_json(vault, held.connector, held.connection)
+            for held in vault.connections.added(consumer.id)
+            if held.connection is not None
+        ],
+    }
+
+
+def consumer_item_json(vault: Vault, consumer: Consumer) -> JsonObject:
+    """Return a consumer as lists show it: without its connections."""
+    counts = vault.consumers.counts(consumer.id)
+    counted_at = vault.consumers.counted_at(consumer.id)
+    shown = {
+        "consumer_id": consumer.id,
+        "application_id": vault.application.id,
+        "metadata": consumer.metadata,
+        "services": sorted(
+            {
+                held.connector.service_id
+                for held in vault.connections.added(consumer.id)
+                if held.connection is not None and held.connection.enabled
+            }
+        ),
+        "aggregated_request_count": counts.total,
+        "request_counts": counts_json(counts),
+        "created": iso_time(consumer.created),
+        "modified": iso_time(consumer.modified),
+    }
+    if counted_at is not None:
+        shown["request_count_updated"] = iso_time(counted_at)
+    return shown
+
+
+def counts_json(counts: RequestCounts) -> JsonObject:
+    """Return #/components/schemas/RequestCountAllocation."""
+    return {"unify": counts.unify, "proxy": counts.proxy, "vault": counts.vault}
+
+
+def consumer_connection_json(
+    vault: Vault, connector: Connector, connection: Connection
+) -> JsonObject:
+    """Return a ConsumerConnection (#/components/schemas/ConsumerConnection), without secrets."""
+    sensitive = _sensitive(_Same(connector))
+    updated_at = connection.updated_at
+    return {
+        "id": f"{vault.application.id}+{connection.consumer_id}",
+        "name": connector.name,
+        "icon": connector.icon,
+        "logo": connector.logo,
+        "website": connector.website,
+        "tag_line": connector.tag_line,
+        "service_id": connector.service_id,
+        "unified_api": connector.unified_api,
+        "consumer_id": connection.consumer_id,
+        "auth_type": connector.auth_type,
+        "enabled": connection.enabled,
+        "settings": {
+            name: value for name, value in connection.settings.items() if name not in sensitive
+        },
+        "metadata": connection.metadata,
+        "created_at": iso_time(connection.created_at),
+        "updated_at": None if updated_at is None else iso_time(updated_at),
+        "state": state_of(connector, connection),
+    }
+
+
+def mapping_json(field: TargetField, mapping: CustomMapping | None) -> JsonObject:
+    """Return a CustomMapping; one without a value has no consumer either: it is the default."""
+    shown: JsonObject = {
+        "id": field.id,
+        "label": field.label,
+        "description": field.description,
+        "key": field.key,
+        "required": field.required,
+        "custom_field": field.custom_field,
+        "consumer_id": None if mapping is None else mapping.consumer_id,
+    }
+    if mapping is not None:
+        shown["value"] = mapping.value
+    return shown
+
+
+def custom_field_json(field: CustomField) -> JsonObject:
+    """Return #/components/schemas/CustomFieldFinder."""
+    return {
+        "id": field.id,
+        "name": field.name,
+        "description": field.description,
+        "value": field.value,
+        "finder": field.finder,
+    }
+
+
+def resource_json(resource: Resource) -> JsonObject:
+    """Return #/components/schemas/LinkedConnectorResource."""
+    return {
+        "id": resource.id,
+        "name": resource.name,
+        "status": resource.status,
+        "downstream_id": resource.downstream_id,
+        "downstream_name": resource.downstream_name,
+    }
+
+
+def log_json(entry: LogEntry) -> JsonObject:
+    """Return #/components/schemas/Log. `execution` is duration and latency, rounded."""
+    return {
+        "api_style": "REST",
+        "base_url": entry.base_url,
+        "child_request": entry.child_request,
+        "consumer_id": entry.consumer_id,
+        "duration": entry.duration,
+        "error_message": entry.error_message,
+        "execution": round(entry.duration + entry.latency),
+        "has_children": entry.has_children,
+        "http_method": entry.http_method,
+        "id": entry.id,
+        "latency": entry.latency,
+        "operation": {"id": entry.operation_id, "name": entry.operation_name},
+        "parent_id": entry.parent_id,
+        "path": entry.path,
+        "sandbox": False,
+        "service": {"id": entry.service_id, "name": entry.service_name},
+        "source_ip": entry.source_ip,
+        "status_code": entry.status_code,
+        "success": entry.status_code < 400,
+        "timestamp": iso_time(entry.timestamp),
+        "unified_api": entry.unified_api,
+    }
+
+
+def _urls(
+    vault: Vault,
+    connector: Connector,
+    connection: Connection | None,
+    consumer_id: str | None,
+    base_url: str,
+) -> tuple[str | None, str | None]:
+    """Return authorize_url and revoke_url: each None while it would lead nowhere."""
+    authorization = vault.authorization
+    if consumer_id is None or not authorization.can_authorize(connector, connection):
+        return None, None
+    place = f"{connector.service_id}/{quote(vault.application.id, safe='')}"
+    state = authorization.state_for(consumer_id, connector)
+    revoke = (
+        f"{base_url}/vault/revoke/{place}?state={state}"
+        if authorization.can_revoke(connector, connection)
+        else None
+    )
+    return f"{base_url}/vault/authorize/{place}?state={state}", revoke
+
+
+@lru_cache(maxsize=1024)
+def _of_connector(same: "_Same") -> JsonObject:
+    it = same.connector
+    shown: JsonObject = {
+        "id": it.id,
+        "service_id": it.service_id,
+        "name": it.name,
+        "tag_line": it.tag_line,
+        "unified_api": it.unified_api,
+        "auth_type": it.auth_type,
+        "status": it.status,
+        "website": it.website,
+        "icon": it.icon,
+        "logo": it.logo,
+        "configurable_resources": [r.id for r in it.resources.values() if r.configuration],
+        "resource_schema_support": [r.id for r in it.resources.values() if r.schema_support],
+        "resource_settings_support": [r.id for r in it.resources.values() if r.configuration],
+        "validation_support": it.validation_support,
+        "schema_support": it.schema_support,
+        "settings_required_for_authorization": list(it.settings_required_for_authorization),
+        "subscriptions": [],
+        "has_guide": it.has_guide,
+    }
+    if it.oauth_grant_type is not None:
+        shown["oauth_grant_type"] = it.oauth_grant_type
+    return shown
+
+
+class _Same:
+    """A connector that is equal only to itself: cheap to look up, and kept alive by the cache."""
+
+    __slots__ = ("connector",)
+
+    def __init__(self, connector: Connector) -> None:
+        self.connector = connector
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.connector is other.connector
+
+    def __hash__(self) -> int:
+        return id(self.connector)
+
+
+@lru_cache(maxsize=1024)
+def _sensitive(same: _Same) -> frozenset[str]:
+    """Return the settings that are kept apart: an API key and whatever is marked sensitive."""
+    return frozenset(field.id for field in same.connector.form_fields if field.sensitive) | {
+        "api_key"
+    }
+
+
+def _form_fields(connector: Connector, connection: Connection | None) -> list[JsonObject]:
+    settings: Mapping[str, Any] = connection.settings if connection else {}
+    is_waiting = needs_token(connector) and (connection is None or connection.token is None)
+    return [
+        _form_field(
+            form_field,
+            settings.get(form_field.id, form_field.default_value),
+            is_waiting=is_waiting and form_field.after_authorization,
+        )
+        for form_field in connector.form_fields
+    ]
+
+
+def _form_field(form_field: FormField, value: Any, *, is_waiting: bool = False) -> JsonObject:
+    """Return a FormField with its value; one that waits for consent is empty and disabled."""
+    shown: JsonObject = {
+        "id": form_field.id,
+        "label": form_field.label,
+        "value": "" if value is None else value,
+        "placeholder": form_field.placeholder,
+        "mask": form_field.mask,
+        "type": form_field.type,
+        "required": form_field.required,
+        "disabled": form_field.disabled or is_waiting,
+        "custom_field": form_field.custom_field,
+        "hidden": form_field.hidden,
+        "deprecated": form_field.deprecated,
+        "sensitive": form_field.sensitive,
+        "allow_custom_values": form_field.allow_custom_values,
+        "description": form_field.description,
+        "prefix": form_field.prefix,
+        "suffix": form_field.suffix,
+    }
+    if form_field.type in ("select", "filtered-select", "multi-select"):
+        shown["options"] = [] if is_waiting else list(form_field.options)
+    if form_field.filter is not None:
+        shown["filter"] = form_field.filter
+    if form_field.target is not None:
+        shown["target"] = form_field.target
+    if form_field.default_value is not None:
+        shown["default_value"] = form_field.default_value
+    return shown
+
+
+def _defaults(
+    connector: Connector, resource_id: str, values: Mapping[str, Any]
+) -> list[JsonObject]:
+    resource = connector.resources.get(resource_id)
+    if resource is None:
+        return []
+    return [
+        default
+        for form_field in resource.configuration
+        for default in _defaults_of(form_field, values)
+    ]
+
+
+def _defaults_of(form_field: FormField, values: Mapping[str, Any]) -> list[JsonObject]:
+    if form_field.id not in values:
+        return []
+    default = {
+        "id": form_field.id,
+        "target": form_field.target or "resource",
+        "value": values[form_field.id],
+    }
+    if form_field.options:
+        default["options"] = list(form_field.options)
+    return [default]
+
+
+def _mappings(vault: Vault, connector: Connector, connection: Connection) -> list[JsonObject]:
+    if not connector.target_fields:
+        return []
+    mapped = {
+        mapping.target_field_id: mapping
+        for mapping in vault.surroundings.store.mappings(connection.consumer_id, connection.key)
+    }
+    return [
+        mapping_json(field, mapped.get(field_id))
+        for field_id, field in connector.target_fields.items()
+    ]

@@ -1,0 +1,17 @@
+"""Who asks: the consumer for whom, and by which address the mock was reached."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The consumer of the call, if it has one, and the base of the URLs that it is answered with."""
+
+    consumer_id: str | None
+    base_url: str
+
+    @property
+    def consumer(self) -> str:
+        """The consumer's id, where the operation requires one."""
+        assert self.consumer_id is not None
+        return self.consumer_id

@@ -1,0 +1,359 @@
+"""One compiled plan for each operation: judge the request, ask the vault, answer, record.
+
+The order of judgement is: credentials, application, request, existence, state. Before credentials
+are known to be good nothing is told of anything else.
+"""
+
+import inspect
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+
+from mockvault.contract import CONSUMER_HEADER, Operation
+from mockvault.domain.entities import LogEntry
+from mockvault.domain.errors import VaultError
+from mockvault.domain.ids import IdSource
+from mockvault.vault.applications import Applications
+from mockvault.vault.vault import Vault
+from mockvault.web.answers import AnswerJudge
+from mockvault.web.caller import Caller
+from mockvault.web.judgement import Judge, Judged
+from mockvault.web.receiving import BodyTooLarge, BodyTooSlow, read_body
+from mockvault.web.recording import Exchange, Record
+from mockvault.web.replies import (
+    JSON,
+    Header,
+    Reply,
+    invalid,
+    refusal,
+    refused,
+    wrong_media_type,
+)
+from mockvault.web.security import SECURITY_HEADERS, text_of, vault_of, vault_of_flow
+from mockvault.web.violations import RequestInvalid, UnsupportedMediaType, Violation
+
+logger = logging.getLogger("mockvault")
+
+Handler = Callable[..., Reply]
+_CONSUMER = CONSUMER_HEADER.encode()
+EXPOSED = b"x-apideck-request-id, x-mock-warning, x-mock-source, x-mock-fault, location"
+
+
+@dataclass(slots=True)
+class Health:
+    """What went wrong on our side since the start: each is a bug of the mock."""
+
+    contract_violations: int = 0
+    unexpected_errors: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What all plans share."""
+
+    applications: Applications
+    record: Record
+    health: Health
+    ids: IdSource
+    base_url: str | None = None
+
+
+class Plan:
+    """How the requests of one operation are answered. `source` is told where no handler knows it."""
+
+    def __init__(
+        self,
+        service: Service,
+        operation: Operation,
+        judge: Judge,
+        handler: Handler,
+        *,
+        answer_judge: AnswerJudge | None = None,
+        source: bytes | None = None,
+    ) -> None:
+        self.operation = operation
+        self._service = service
+        self._judge = judge
+        self._handler = handler
+        self._answer_judge = answer_judge
+        self._takes_body = bool(operation.bodies)
+        accepted = inspect.signature(handler).parameters
+        takes_all = any(each.kind is each.VAR_KEYWORD for each in accepted.values())
+        self._dropped = () if takes_all else _unknown(operation, accepted)
+        self._wants_body = takes_all or "body" in accepted
+        self._source = () if source is None else ((b"x-mock-source", source),)
+
+    async def __call__(
+        self, scope: Scope, receive: Receive, send: Send, values: tuple[bytes, ...]
+    ) -> None:
+        """Answer one request, whose path's template the raw `values` fill."""
+        started = perf_counter()
+        headers = dict(scope["headers"])
+        self_told = _Told()
+        try:
+            content = await read_body(receive) if self._takes_body else None
+        except BodyTooLarge:
+            reply = _too_large()
+        except BodyTooSlow:
+            reply = _too_slow()
+        else:
+            reply = self.answer(scope, headers, content, values, self_told)
+        await self._send(scope, send, headers, reply, self_told, started)
+
+    def answer(
+        self,
+        scope: Scope,
+        headers: Mapping[bytes, bytes],
+        content: bytes | None,
+        values: tuple[bytes, ...],
+        told: "_Told",
+    ) -> Reply:
+        """Return the reply; what becomes known of the request on the way is put down in `told`."""
+        try:
+            return self._answer(scope, headers, content, values, told)
+        except VaultError as reason:
+            return refused(reason)
+        except RequestInvalid as reason:
+            return invalid(reason)
+        except UnsupportedMediaType as reason:
+            return wrong_media_type(reason)
+        except Exception:
+            logger.exception("%s failed", self.operation.operation_id)
+            self._service.health.unexpected_errors += 1
+            return refusal(
+                500, "UnexpectedError", "Unexpected Error", "The mock failed; its log says why."
+            )
+
+    def _answer(
+        self,
+        scope: Scope,
+        headers: Mapping[bytes, bytes],
+        content: bytes | None,
+        values: tuple[bytes, ...],
+        told: "_Told",
+    ) -> Reply:
+        operation, applications = self.operation, self._service.applications
+        vault = vault_of(applications, operation, headers) if operation.needs_key else None
+        told.vault = vault
+        consumer_id = (text_of(headers.get(_CONSUMER)) or None) if operation.takes_consumer else None
+        told.consumer_id = consumer_id
+        if len(headers) != len(scope["headers"]):
+            _refuse_repeated(scope)
+        judged = self._judge.judge(values, scope["query_string"], headers, content)
+        if vault is None:
+            vault = told.vault = vault_of_flow(applications, judged.parameters)
+        reply = self._ask(vault, consumer_id, judged, self._base_url(scope, headers))
+        if consumer_id is not None:
+            vault.consumers.ensure(consumer_id)
+        return reply
+
+    def _ask(
+        self, vault: Vault, consumer_id: str | None, judged: Judged, base_url: str
+    ) -> Reply:
+        parameters = judged.parameters
+        for name in self._dropped:
+            parameters.pop(name, None)
+        if self._wants_body and judged.body is not None:
+            parameters["body"] = judged.body
+        reply = self._handler(vault, Caller(consumer_id, base_url), **parameters)
+        if judged.ignored:
+            reply.warnings.append(f"ignored, because read-only: {', '.join(judged.ignored)}")
+        return reply
+
+    def _base_url(self, scope: Scope, headers: Mapping[bytes, bytes]) -> str:
+        configured = self._service.base_url
+        if configured is not None:
+            return configured
+        host = headers.get(b"host")
+        if host is None:
+            server = scope.get("server") or ("127.0.0.1", 4010)
+            return f"{scope['scheme']}://{server[0]}:{server[1]}"
+        return f"{scope['scheme']}://{host.decode('latin-1')}"
+
+    async def _send(
+        self,
+        scope: Scope,
+        send: Send,
+        headers: Mapping[bytes, bytes],
+        reply: Reply,
+        told: "_Told",
+        started: float,
+    ) -> None:
+        vault = told.vault
+        request_id = self._service.ids.uuid() if vault is None else vault.request_id()
+        changes = () if vault is None else tuple(map(str, vault.take_changes()))
+        message = head(reply, request_id, headers.get(b"origin"), self._source)
+        if self._answer_judge is not None:
+            self._hold(reply, message["headers"])
+        elapsed = (perf_counter() - started) * 1000
+        path = scope["raw_path"].decode("ascii", "replace")
+        if vault is not None and told.consumer_id is not None:
+            self._log(scope, vault, told.consumer_id, reply, request_id, path, elapsed)
+        self._service.record(
+            Exchange(
+                scope["method"],
+                path,
+                self.operation.operation_id,
+                "" if vault is None else vault.application.id,
+                told.consumer_id or "",
+                reply.status,
+                elapsed,
+                request_id,
+                changes,
+                reply.error,
+            )
+        )
+        await send(message)
+        await send({"type": "http.response.body", "body": reply.content or b""})
+
+    def _log(
+        self,
+        scope: Scope,
+        vault: Vault,
+        consumer_id: str,
+        reply: Reply,
+        request_id: str,
+        path: str,
+        elapsed: float,
+    ) -> None:
+        operation = self.operation
+        client = scope.get("client")
+        vault.logs.record(
+            LogEntry(
+                id=request_id,
+                consumer_id=consumer_id,
+                timestamp=vault.now(),
+                unified_api="vault",
+                operation_id=operation.operation_id,
+                operation_name=operation.summary,
+                service_id="apideck-vault",
+                service_name="Apideck Vault",
+                http_method=operation.method,
+                path=path,
+                status_code=reply.status,
+                duration=round(elapsed, 3),
+                latency=0.0,
+                connector_id=told_connector(operation, path),
+                error_message=reply.error,
+                source_ip=client[0] if client else None,
+            )
+        )
+
+    def _hold(self, reply: Reply, headers: list[Header]) -> None:
+        """Judge our own answer; a violation is our bug, so it is counted and logged."""
+        assert self._answer_judge is not None
+        violations = self._answer_judge.violations(reply.status, headers, reply.content)
+        for violation in violations:
+            self._service.health.contract_violations += 1
+            logger.error(
+                "the answer of %s breaks the contract at %s: %s (%s)",
+                self.operation.operation_id,
+                violation.pointer,
+                violation.message,
+                violation.rule,
+            )
+
+
+@dataclass(slots=True)
+class _Told:
+    """What is known of a request when it is recorded."""
+
+    vault: Vault | None = None
+    consumer_id: str | None = None
+
+
+def head(
+    reply: Reply, request_id: str, origin: bytes | None, more: tuple[Header, ...] = ()
+) -> dict[str, Any]:
+    """Return the start of the response: the reply's own headers and those of every answer."""
+    headers: list[Header] = [
+        (b"x-apideck-request-id", request_id.encode()),
+        (b"access-control-expose-headers", EXPOSED),
+        *reply.headers,
+        *more,
+    ]
+    if origin is None:
+        headers.append((b"access-control-allow-origin", b"*"))
+    else:
+        headers.append((b"access-control-allow-origin", origin))
+        headers.append((b"access-control-allow-credentials", b"true"))
+        headers.append((b"vary", b"origin"))
+    if reply.content is not None:
+        headers.append((b"content-type", JSON))
+        headers.append((b"content-length", b"%d" % len(reply.content)))
+    elif reply.status != 204:
+        headers.append((b"content-length", b"0"))
+    if reply.warnings:
+        headers.append((b"x-mock-warning", _header_text("; ".join(reply.warnings))))
+    return {"type": "http.response.start", "status": reply.status, "headers": headers}
+
+
+def told_connector(operation: Operation, path: str) -> str:
+    """Return the id of the connection that a path addresses, or nothing.
+
+    It is what logs are filtered by as `connector_id`.
+    """
+    segments = operation.segments
+    if "{unified_api}" not in segments or "{service_id}" not in segments:
+        return ""
+    given = path.split("/")[1:]
+    api, service = segments.index("{unified_api}"), segments.index("{service_id}")
+    return f"{given[api]}+{given[service]}"
+
+
+def _header_text(text: str) -> bytes:
+    return text.encode("ascii", "backslashreplace").replace(b"\n", b" ").replace(b"\r", b" ")[:2000]
+
+
+def _unknown(operation: Operation, accepted: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the parameters of a newer contract that the handler does not know."""
+    return tuple(
+        parameter.name
+        for parameter in operation.parameters
+        if parameter.location != "header" and parameter.name not in accepted
+    )
+
+
+def _refuse_repeated(scope: Scope) -> None:
+    """Refuse a header that says who asks if it is there twice: which one is meant?"""
+    names = [name for name, _ in scope["headers"]]
+    repeated = [name for name in SECURITY_HEADERS if names.count(name) > 1]
+    if repeated:
+        raise RequestInvalid(
+            Violation(
+                location="header",
+                pointer=f"/{name.decode()}",
+                keyword="repeated",
+                message=f"{name.decode()} is given {names.count(name)} times",
+                expected="the header once",
+                got=f"{names.count(name)} times",
+                rule="#/components/securitySchemes/apiKey"
+                if name == b"authorization"
+                else f"#/components/parameters/{name.decode()}",
+            )
+            for name in repeated
+        )
+
+
+def _too_large() -> Reply:
+    return refusal(
+        413,
+        "PayloadTooLargeError",
+        "Payload Too Large",
+        {"message": "A body may have 1 MiB at most", "limit": 1024 * 1024},
+        ((b"connection", b"close"),),
+    )
+
+
+def _too_slow() -> Reply:
+    return refusal(
+        408,
+        "RequestTimeoutError",
+        "Request Timeout",
+        "The body did not arrive in time",
+        ((b"connection", b"close"),),
+    )

@@ -1,0 +1,53 @@
+"""The body of a request, taken in whole: bounded in size and in time."""
+
+import asyncio
+
+from starlette.types import Receive
+
+LIMIT = 1024 * 1024
+"""Bytes that a body may have."""
+DRAINED = 16 * LIMIT
+"""Bytes that are read, and forgotten, of a body that is too large, so that its sender hears why."""
+PATIENCE = 30.0
+"""Seconds in which a body has to arrive."""
+
+
+class BodyTooLarge(Exception):
+    """The body is larger than 1 MiB."""
+
+
+class BodyTooSlow(Exception):
+    """The body did not arrive in time."""
+
+
+class ClientGone(Exception):
+    """The client hung up before its request was whole."""
+
+
+async def read_body(receive: Receive) -> bytes:
+    """Return the body; raise BodyTooLarge, BodyTooSlow or ClientGone where there is none to have."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await _read(receive)
+    except TimeoutError:
+        raise BodyTooSlow from None
+
+
+async def _read(receive: Receive) -> bytes:
+    kept: list[bytes] = []
+    size = 0
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise ClientGone
+        chunk = message.get("body", b"")
+        more = message.get("more_body", False)
+        size += len(chunk)
+        if size <= LIMIT:
+            kept.append(chunk)
+        elif size > DRAINED:
+            break
+    if size > LIMIT:
+        raise BodyTooLarge
+    return kept[0] if len(kept) == 1 else b"".join(kept)

@@ -1,0 +1,73 @@
+"""What is told of each request: one line of log, for a person or for a machine."""
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, TextIO
+
+from mockvault.web.replies import dumps
+
+
+class Exchange(NamedTuple):
+    """A request and how it was answered. `operation_id` is empty where no route was found."""
+
+    method: str
+    path: str
+    operation_id: str
+    application_id: str
+    consumer_id: str
+    status: int
+    milliseconds: float
+    request_id: str
+    changes: tuple[str, ...]
+    error: str | None
+
+
+Record = Callable[[Exchange], None]
+
+
+def recorder(log_format: str, stream: TextIO | None = None) -> Record:
+    """Return what writes a line for each request: human, json, none, or auto (by the terminal)."""
+    out = stream if stream is not None else sys.stdout
+    if log_format == "auto":
+        log_format = "human" if out.isatty() else "json"
+    if log_format == "none":
+        return lambda _: None
+    line_of = human_line if log_format == "human" else json_line
+
+    def record(exchange: Exchange) -> None:
+        out.write(line_of(exchange))
+        out.flush()
+
+    return record
+
+
+def human_line(exchange: Exchange) -> str:
+    """Return the line for a person; control characters are shown, never sent to a terminal."""
+    told = [
+        f"{datetime.now(UTC):%H:%M:%S}",
+        f"{exchange.status}",
+        f"{exchange.method:<6}",
+        exchange.path,
+        exchange.operation_id or "-",
+        f"{exchange.application_id or '-'}/{exchange.consumer_id or '-'}",
+        f"{exchange.milliseconds:.1f} ms",
+        *exchange.changes,
+    ]
+    if exchange.error:
+        told.append(f"! {exchange.error}")
+    return "  ".join(_printable(part) for part in told) + "\n"
+
+
+def json_line(exchange: Exchange) -> str:
+    """Return the line for a machine: one JSON object."""
+    told: dict[str, Any] = {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        **exchange._asdict(),
+        "milliseconds": round(exchange.milliseconds, 3),
+    }
+    return dumps(told).decode() + "\n"
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else text.encode("unicode_escape").decode()

@@ -1,0 +1,143 @@
+"""What goes back: the contract's envelopes, and the one table from refusal to status."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+
+from mockvault.domain import errors
+from mockvault.domain.errors import VaultError
+from mockvault.web.violations import RequestInvalid, UnsupportedMediaType, Violation
+
+JSON = b"application/json"
+ERROR_REF = "https://developers.apideck.com/errors#"
+Header = tuple[bytes, bytes]
+
+STATUS_BY_ERROR: Mapping[type[VaultError], int] = {
+    errors.EntityNotFound: 404,
+    errors.ConnectorNotFound: 404,
+    errors.ConnectionNotFound: 404,
+    errors.IllegalStep: 422,
+    errors.CodeExchangeFailed: 422,
+    errors.CredentialsRefused: 422,
+    errors.Unauthorized: 401,
+    errors.CallbackStateRefused: 401,
+    errors.RedirectUriRefused: 400,
+    errors.CursorRefused: 400,
+    errors.ValueRefused: 400,
+}
+
+
+@dataclass(slots=True)
+class Reply:
+    """An answer: its status, its body as bytes, and the headers beyond those of every answer.
+
+    `error` is what the answer refuses for, in a sentence; None for one that does not.
+    """
+
+    status: int
+    content: bytes | None = None
+    headers: Sequence[Header] = ()
+    error: str | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+def dumps(value: Any) -> bytes:
+    """Return the JSON text of a value; read-only mappings are objects."""
+    return orjson.dumps(value, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, (frozenset, tuple)):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def ok(data: Any, **beside: Any) -> Reply:
+    """Answer 200 with data in the contract's envelope, and what stands beside it (meta, links)."""
+    return Reply(200, dumps({"status_code": 200, "status": "OK", "data": data, **beside}))
+
+
+def no_content() -> Reply:
+    """Answer 204: done, and there is nothing to say."""
+    return Reply(204)
+
+
+def moved(location: str) -> Reply:
+    """Answer 301 to another place; no cache may keep it, for it is meant once for one person."""
+    return Reply(
+        301, None, ((b"location", location.encode()), (b"cache-control", b"no-store"))
+    )
+
+
+def refusal(
+    status: int,
+    type_name: str,
+    message: str,
+    detail: str | Mapping[str, Any],
+    headers: Sequence[Header] = (),
+) -> Reply:
+    """Answer in the contract's error envelope."""
+    told = detail if isinstance(detail, str) else _sentence(detail)
+    content = {
+        "status_code": status,
+        "error": HTTPStatus(status).phrase,
+        "type_name": type_name,
+        "message": message,
+        "detail": detail,
+        "ref": ERROR_REF + type_name.lower(),
+    }
+    return Reply(status, dumps(content), headers, error=f"{message}: {told}")
+
+
+def refused(reason: VaultError) -> Reply:
+    """Answer what the vault refused."""
+    status = STATUS_BY_ERROR[type(reason)]
+    headers = ((b"www-authenticate", b'Bearer realm="vault"'),) if status == 401 else ()
+    return refusal(status, reason.type_name, reason.message, reason.detail, headers)
+
+
+def invalid(reason: RequestInvalid) -> Reply:
+    """Answer 400 with every violation of the request."""
+    has_headers = reason.has_header_violations
+    return refusal(
+        400,
+        "RequestHeadersValidationError" if has_headers else "RequestValidationError",
+        "Invalid Params",
+        violations_detail(reason.violations),
+    )
+
+
+def violations_detail(violations: Sequence[Violation]) -> dict[str, Any]:
+    """Return the detail that lists violations, and names what is missing as the contract does."""
+    detail: dict[str, Any] = {"violations": [violation.as_json() for violation in violations]}
+    missing = [
+        {violation.pointer.rpartition("/")[2]: "required"}
+        for violation in violations
+        if violation.keyword == "required" and violation.pointer
+    ]
+    if missing:
+        detail["missing"] = missing
+    return detail
+
+
+def wrong_media_type(reason: UnsupportedMediaType) -> Reply:
+    """Answer 415 with the types that are taken."""
+    return refusal(
+        415,
+        "UnsupportedMediaTypeError",
+        "Unsupported Media Type",
+        {"message": str(reason), "got": reason.got, "supported": list(reason.supported)},
+        ((b"accept", ", ".join(reason.supported).encode()),),
+    )
+
+
+def _sentence(detail: Mapping[str, Any]) -> str:
+    violations = detail.get("violations")
+    if violations:
+        return "; ".join(str(violation["message"]) for violation in violations)
+    return str(detail.get("message", ""))
