@@ -1,11 +1,10 @@
 """Where ids and other made-up values come from: a seeded source, so that one seed is one world."""
 
 from hashlib import blake2b
-from uuid import UUID
 
 
 class IdSource:
-    """Ids that follow from a seed and from how many were asked for before, and from nothing else."""
+    """Ids that follow from a seed and from how many were asked for before, and nothing else."""
 
     __slots__ = ("_count", "_seed")
 
@@ -27,8 +26,12 @@ class IdSource:
         return blake2b(b"%d" % self._count, key=self._seed[:64], digest_size=size).digest()
 
     def uuid(self) -> str:
-        """Return a UUID (version 4 in form)."""
-        return str(UUID(bytes=self._digest(16), version=4))
+        """Return a UUID (version 4, variant 1, in form)."""
+        digits = self._digest(16).hex()
+        variant = "89ab"[int(digits[16], 16) & 3]
+        return (
+            f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+        )
 
     def token(self, prefix: str = "") -> str:
         """Return an opaque token: the prefix and 40 hexadecimal digits."""

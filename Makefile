@@ -1,0 +1,56 @@
+# Everything a developer does here. `make help` lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+CODE := mockvault conformance tests
+
+.DEFAULT_GOAL := help
+.PHONY: help install run serve test format format-check lint types layers check coverage bench clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-14s %s\n", $$1, $$2}'
+
+$(READY): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $(READY)
+
+install: $(READY) ## Make .venv with all that is needed
+
+run: $(READY) ## Serve the mock on http://127.0.0.1:4010 (more flags: make run ARGS='--port 0')
+	@exec $(BIN)/mockvault serve $(ARGS)
+
+serve: run
+
+test: $(READY) ## Run the tests
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+format: $(READY) ## Format the code
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
+
+format-check: $(READY) ## Tell whether the code is formatted
+	$(BIN)/ruff format --check $(CODE)
+
+lint: $(READY) ## Lint the code
+	$(BIN)/ruff check $(CODE)
+
+types: $(READY) ## Check the types, twice
+	$(BIN)/mypy mockvault conformance
+	$(BIN)/pyright
+
+layers: $(READY) ## Check that imports point down
+	$(BIN)/lint-imports
+
+check: format-check lint types layers test ## Everything that CI checks
+
+coverage: $(READY) ## Measure what the tests reach
+	$(BIN)/coverage run -m pytest -p no:randomly
+	$(BIN)/coverage combine && $(BIN)/coverage report
+
+bench: $(READY) ## Measure speed beside peers, as ratios of one run
+	$(BIN)/python -m bench $(ARGS)
+
+clean: ## Remove what was made here
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

@@ -1,0 +1,124 @@
+"""The mock on a port: listen, tell the port, serve until a signal, stop within two seconds."""
+
+import asyncio
+import errno
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from mockvault.web.replies import refusal
+
+STOP_WITHIN = 1
+"""Seconds that requests under way get when the server is told to stop."""
+
+
+class PortBusy(Exception):
+    """Something else listens on the port."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(f"{host}:{port} is in use: stop what listens there, or take --port 0")
+        self.host = host
+        self.port = port
+
+
+class AddressUnusable(Exception):
+    """The address is not one of this machine, or may not be listened on."""
+
+
+class VaultProtocol(HttpToolsProtocol):
+    """HTTP as uvicorn speaks it, with the contract's envelope even for what is not HTTP."""
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer a request that cannot be parsed, and hang up."""
+        content = refusal(
+            400, "RequestValidationError", "Invalid HTTP Request", msg.removesuffix(".") + "."
+        ).content
+        assert content is not None
+        self.transport.write(
+            b"HTTP/1.1 400 Bad Request\r\n"
+            b"content-type: application/json\r\n"
+            b"access-control-allow-origin: *\r\n"
+            b"content-length: %d\r\nconnection: close\r\n\r\n%s" % (len(content), content)
+        )
+        self.transport.close()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; raise PortBusy or AddressUnusable where it cannot."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+        sock.listen(1024)
+    except OSError as reason:
+        sock.close()
+        if reason.errno == errno.EADDRINUSE:
+            raise PortBusy(host, port) from None
+        raise AddressUnusable(f"cannot listen on {host}:{port}: {reason.strerror}") from None
+    except OverflowError:
+        sock.close()
+        raise AddressUnusable(f"{port} is not a port: 0 to 65535") from None
+    sock.setblocking(False)
+    return sock
+
+
+def serve(
+    app: ASGIApp,
+    sock: socket.socket,
+    *,
+    port_file: Path | None = None,
+    started: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve the app on the socket until SIGINT or SIGTERM; `started` is called once it answers."""
+    config = uvicorn.Config(
+        app,
+        http=VaultProtocol,
+        loop="uvloop",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=STOP_WITHIN,
+    )
+    server = uvicorn.Server(config)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(_serve(server, sock, port_file, started))
+
+
+async def _serve(
+    server: uvicorn.Server,
+    sock: socket.socket,
+    port_file: Path | None,
+    started: Callable[[], None],
+) -> None:
+    loop = asyncio.get_running_loop()
+    serving = asyncio.ensure_future(server._serve(sockets=[sock]))  # noqa: SLF001  signals are ours
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, _stop, server)
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.005)
+    if server.started:
+        if port_file is not None:
+            _write_whole(port_file, f"{sock.getsockname()[1]}\n")
+        started()
+    await serving
+
+
+def _stop(server: uvicorn.Server) -> None:
+    if server.should_exit:
+        server.force_exit = True
+    server.should_exit = True
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write so that a reader sees all of it or nothing."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(text)
+    partial.replace(path)
