@@ -1,6 +1,7 @@
 """The contract: an OpenAPI 3.0 document and our overlay of it, read, checked and indexed."""
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -335,17 +336,24 @@ def _optional(node: Any, pointer: str, key: str) -> dict[str, Any]:
 
 
 def _read(source: bytes, file: Path) -> dict[str, Any]:
-    import yaml  # noqa: PLC0415  a JSON contract does without
-
     try:
-        document = _strings(yaml.load(source, Loader=_loader()))  # noqa: S506  a safe loader
-    except yaml.YAMLError as error:
-        raise ContractInvalid("#", f"cannot be read: {_one_line(error)}", file) from error
+        document = json.loads(source) if file.suffix == ".json" else _strings(_yaml(source, file))
     except RecursionError:
         raise ContractInvalid("#", "is nested too deeply", file) from None
+    except ValueError as error:  # JSON, or bytes of no encoding
+        raise ContractInvalid("#", f"cannot be read: {_one_line(error)}", file) from error
     if not isinstance(document, dict):
         raise ContractInvalid("#", "is not an OpenAPI document: it is not an object", file)
     return document
+
+
+def _yaml(source: bytes, file: Path) -> Any:
+    import yaml  # noqa: PLC0415  a contract in JSON does without
+
+    try:
+        return yaml.load(source, Loader=_loader())  # noqa: S506  a safe loader
+    except yaml.YAMLError as error:
+        raise ContractInvalid("#", f"cannot be read: {_one_line(error)}", file) from error
 
 
 @lru_cache(maxsize=1)
