@@ -61,22 +61,22 @@ def _connector(
     unified_api: str, said: Mapping[str, Any], usual: Mapping[str, Mapping[str, Any]]
 ) -> Connector:
     service_id = said["service_id"]
-    own = said.get("resources", {}).get(unified_api) or {name: {} for name in usual}
+    every: Mapping[str, Any] = {name: {} for name in usual}
+    own = said.get("resources", {}).get(unified_api, every)
+    told = {key: value for key, value in said.items() if key not in NOT_OF_A_CONNECTOR}
+    support = told.pop("schema_support", False)
+    resources = {
+        name: _resource(name, usual[name], part, support=support) for name, part in own.items()
+    }
     pictures = {
         "icon": PICTURE.format(service_id, "icon128x128.png"),
         "logo": PICTURE.format(service_id, "logo.png"),
     }
-    told = {key: value for key, value in said.items() if key not in NOT_OF_A_CONNECTOR}
-    support = said.get("schema_support", False)
     return Connector(
         service_id=service_id,
         unified_api=unified_api,
-        resources=MappingProxyType(
-            {
-                name: _resource(name, usual[name], part, support=support)
-                for name, part in own.items()
-            }
-        ),
+        schema_support=any(resource.schema_support for resource in resources.values()),
+        resources=MappingProxyType(resources),
         target_fields=MappingProxyType(
             {field.id: field for field in _target_fields(unified_api, usual, own)}
         ),
