@@ -21,7 +21,7 @@ from mockvault.handlers import (
     sessions,
 )
 from mockvault.locations import builtin_contract, builtin_fixtures, builtin_overlay
-from mockvault.scenarios import Scenario, load_applications, load_scenario, load_scenarios
+from mockvault.scenarios import Scenario, load_applications, load_scenario
 from mockvault.seeding import seed_world
 from mockvault.settings import Settings
 from mockvault.store.memory import MemoryStore

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -176,6 +176,6 @@ def _app(settings: Settings) -> Any:
         _fail(str(reason), EXIT_USAGE)
 
 
-def _fail(message: str, code: int) -> Any:
+def _fail(message: str, code: int) -> NoReturn:
     click.echo(f"mockvault: {message}", err=True)
     sys.exit(code)

@@ -10,11 +10,11 @@ import yaml
 from mockvault.catalogue import BrokenFixture, BrokenFixtures, Catalogue
 from mockvault.catalogue.loading import composed
 from mockvault.catalogue.reading import (
+    INTEGER,
+    NULL,
     Complaint,
     Problem,
     Unreadable,
-    INTEGER,
-    NULL,
     any_text,
     flag,
     keyed,

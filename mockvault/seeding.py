@@ -126,7 +126,7 @@ class _World:
     def add_logs(self) -> None:
         """Log what was called before the world began: oldest first, as calls are made."""
         shares = self._random("shares")
-        wanted = {consumer_id: 0 for consumer_id in self._consumer_ids}
+        wanted = dict.fromkeys(self._consumer_ids, 0)
         for _ in range(self._scenario.generated_logs if wanted else 0):
             wanted[shares.choice(self._consumer_ids)] += 1
         for consumer_id, count in wanted.items():

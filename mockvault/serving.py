@@ -87,34 +87,37 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=STOP_WITHIN,
     )
-    server = uvicorn.Server(config)
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(_serve(server, sock, port_file, started))
 
-
-async def _serve(
-    server: uvicorn.Server,
-    sock: socket.socket,
-    port_file: Path | None,
-    started: Callable[[], None],
-) -> None:
-    loop = asyncio.get_running_loop()
-    serving = asyncio.ensure_future(server._serve(sockets=[sock]))  # noqa: SLF001  signals are ours
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, _stop, server)
-    while not server.started and not serving.done():
-        await asyncio.sleep(0.005)
-    if server.started:
+    def tell() -> None:
         if port_file is not None:
             _write_whole(port_file, f"{sock.getsockname()[1]}\n")
         started()
-    await serving
+
+    server = _Server(config, tell)
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(server.serve_until_signal(sock))
 
 
-def _stop(server: uvicorn.Server) -> None:
-    if server.should_exit:
-        server.force_exit = True
-    server.should_exit = True
+class _Server(uvicorn.Server):
+    """A server that tells when it answers; a signal makes it stop, and the process ends well."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._tell_started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._tell_started()
+
+    async def serve_until_signal(self, sock: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(name, self._stop)
+        await self._serve(sockets=[sock])
+
+    def _stop(self) -> None:
+        self.force_exit = self.should_exit
+        self.should_exit = True
 
 
 def _write_whole(path: Path, text: str) -> None:

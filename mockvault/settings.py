@@ -10,39 +10,58 @@ from typing import Any
 PREFIX = "MOCKVAULT_"
 
 
-def _option(default: Any, help: str, **extra: Any) -> Any:
-    return field(default=default, metadata={"help": help, **extra})
-
-
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How one mock is to run."""
+    """How one mock is to run; the metadata of a field hold its `help`, and its `choices` if any."""
 
-    host: str = _option("127.0.0.1", "Address to listen on.")
-    port: int = _option(4010, "Port to listen on; 0 takes a free one.")
-    port_file: Path | None = _option(None, "File to write the port to, once it is listened on.")
-    base_url: str | None = _option(
-        None, "URL by which clients reach the mock, where it is not that of their request."
+    host: str = field(default="127.0.0.1", metadata={"help": "Address to listen on."})
+    port: int = field(default=4010, metadata={"help": "Port to listen on; 0 takes a free one."})
+    port_file: Path | None = field(
+        default=None, metadata={"help": "File to write the port to, once it is listened on."}
     )
-    spec: Path | None = _option(None, "Contract to serve in place of the one that is built in.")
-    fixtures: Path | None = _option(None, "Folder of fixtures in place of those built in.")
-    scenario: str = _option("default", "Starting world: a name of `scenario list`, or a file.")
-    seed: int = _option(1, "Seed of every made-up value: one seed, one world.")
-    app_id: str | None = _option(None, "One more application, by its id.")
-    api_key: str | None = _option(None, "The key of the application that --app-id names.")
-    open_applications: bool = _option(
-        default=False, help="Take any application id as a new tenant, with mock-api-key."
+    base_url: str | None = field(
+        default=None,
+        metadata={"help": "URL by which clients reach the mock, where their request's is not it."},
     )
-    strict_read_only: bool = _option(
-        default=False, help="Refuse read-only properties in a body, which are ignored otherwise."
+    spec: Path | None = field(
+        default=None, metadata={"help": "Contract to serve in place of the one that is built in."}
     )
-    validate_responses: bool = _option(
-        default=False, help="Judge every answer by the contract too; a violation is our bug."
+    fixtures: Path | None = field(
+        default=None, metadata={"help": "Folder of fixtures in place of those built in."}
     )
-    log_format: str = _option(
-        "auto", "How requests are logged.", choices=("auto", "human", "json", "none")
+    scenario: str = field(
+        default="default",
+        metadata={"help": "Starting world: a name of `scenario list`, or a file."},
     )
-    log_capacity: int = _option(50_000, "Log entries that an application keeps at most.")
+    seed: int = field(
+        default=1, metadata={"help": "Seed of every made-up value: one seed, one world."}
+    )
+    app_id: str | None = field(default=None, metadata={"help": "One more application, by its id."})
+    api_key: str | None = field(
+        default=None, metadata={"help": "The key of the application that --app-id names."}
+    )
+    open_applications: bool = field(
+        default=False,
+        metadata={"help": "Take any application id as a new tenant, with mock-api-key."},
+    )
+    strict_read_only: bool = field(
+        default=False,
+        metadata={"help": "Refuse read-only properties in a body, which are ignored otherwise."},
+    )
+    validate_responses: bool = field(
+        default=False,
+        metadata={"help": "Judge every answer by the contract too; a violation is our bug."},
+    )
+    log_format: str = field(
+        default="auto",
+        metadata={
+            "help": "How requests are logged; auto is human on a terminal, json elsewhere.",
+            "choices": ("auto", "human", "json", "none"),
+        },
+    )
+    log_capacity: int = field(
+        default=50_000, metadata={"help": "Log entries that an application keeps at most."}
+    )
 
 
 def options() -> tuple[tuple[str, Any, dict[str, Any]], ...]:

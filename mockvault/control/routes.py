@@ -111,7 +111,7 @@ class Control:
             )
         key = body.get("api_key") or self._ids.token("mock_key_")
         vault = self._applications.add(
-            Application(application_id, (key,), body.get("name", application_id))
+            Application(application_id, (key,), str(body.get("name", application_id)))
         )
         return _json({"id": vault.application.id, "api_key": key}, 201)
 

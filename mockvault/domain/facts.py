@@ -1,4 +1,4 @@
-"""Which facts imply a state: a connection brought into a state by what would have brought it there."""
+"""Which facts imply a state: a connection is brought into one by what would have led there."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,7 +27,7 @@ def with_facts_of(
     token: AccessToken,
     make_value: MakeValue,
 ) -> Connection:
-    """Return the connection with the facts that imply `state`; what it holds is kept where it can be.
+    """Return the connection with the facts that imply `state`; what it holds is kept if it can be.
 
     `token` is taken where the connector needs one, `make_value` asked for each setting to fill.
     Raises IllegalStep where no facts lead this connector to the state (one without required fields

@@ -34,7 +34,7 @@ class IntegrationState(StrEnum):
 
 def is_filled(value: Any) -> bool:
     """Tell whether a setting's value counts as given: anything but nothing and the empty text."""
-    return value is not None and value != "" and value != []
+    return value is not None and value not in ("", [])
 
 
 def missing_settings(connector: Connector, connection: Connection) -> Iterator[FormField]:

@@ -14,9 +14,7 @@ def connections_all(
 ) -> Reply:
     """List every connector with the consumer's connection to it, sorted by name."""
     held = vault.connections.of_consumer(caller.consumer_id, api, configured=configured)
-    return ok(
-        [connection_json(vault, each, caller.consumer_id, caller.base_url) for each in held]
-    )
+    return ok([connection_json(vault, each, caller.consumer_id, caller.base_url) for each in held])
 
 
 def connections_one(vault: Vault, caller: Caller, *, unified_api: str, service_id: str) -> Reply:
@@ -41,9 +39,7 @@ def connections_update(
     return _shown(vault, caller, held, body)
 
 
-def connections_delete(
-    vault: Vault, caller: Caller, *, unified_api: str, service_id: str
-) -> Reply:
+def connections_delete(vault: Vault, caller: Caller, *, unified_api: str, service_id: str) -> Reply:
     """Delete a connection: its connector is available again."""
     vault.connections.delete(caller.consumer, unified_api, service_id)
     return no_content()

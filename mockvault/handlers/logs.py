@@ -20,9 +20,7 @@ def logs_all(
 ) -> Reply:
     """List the calls made for the consumer."""
     asked = {name: value for name, value in (filter or {}).items() if value is not None}
-    page = vault.logs.page(
-        caller.consumer, _wanted(asked), position_of("logs", cursor), limit
-    )
+    page = vault.logs.page(caller.consumer, _wanted(asked), position_of("logs", cursor), limit)
     query = {f"filter[{name}]": _text(value) for name, value in asked.items()}
     if limit != 20:
         query["limit"] = str(limit)

@@ -7,9 +7,7 @@ from mockvault.web.caller import Caller
 from mockvault.web.replies import Reply, ok
 
 
-def sessions_create(
-    vault: Vault, caller: Caller, *, body: dict[str, Any] | None = None
-) -> Reply:
+def sessions_create(vault: Vault, caller: Caller, *, body: dict[str, Any] | None = None) -> Reply:
     """Make a session for the consumer."""
     session = vault.sessions.create(
         caller.consumer, body or {}, f"{caller.base_url}/_mock/vault/oauth/callback"

@@ -67,7 +67,7 @@ class Applications:
         return api_key in self._ids_by_key or (self._open_to_any and api_key == OPEN_KEY)
 
     def opened_by(self, api_key: str, application_id: str) -> Vault:
-        """Return the vault that the key opens; raise Unauthorized where it opens another or none."""
+        """Return the vault that the key opens; raise Unauthorized if it opens another or none."""
         if not self.is_key(api_key):
             raise Unauthorized("The API key is not one of any application")
         vault = self.find(application_id)

@@ -36,7 +36,7 @@ class Resources:
         body: Mapping[str, Any],
     ) -> tuple[Held, Resource]:
         """Change the connection by a body in which `configuration` speaks of the resource."""
-        connector, _, found = self.settings(consumer_id, unified_api, service_id, resource)
+        _, _, found = self.settings(consumer_id, unified_api, service_id, resource)
         configuration = [
             {"resource": resource, **change} for change in body.get("configuration", ())
         ]

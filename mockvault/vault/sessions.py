@@ -76,16 +76,14 @@ class Sessions:
         """
         now = self._at.clock.now()
         claims = self._verified.get(token)
-        try:
-            if claims is None:
+        if claims is None or not is_current(claims, now):
+            try:
                 claims = read(token, self._at.key("session"), now)
-                if len(self._verified) >= _REMEMBERED:
-                    self._verified.clear()
-                self._verified[token] = claims
-            elif not is_current(claims, now):
-                raise TokenRefused("Signature has expired")
-        except TokenRefused as reason:
-            raise Unauthorized(f"Invalid Authorization Token: {reason}") from None
+            except TokenRefused as reason:
+                raise Unauthorized(f"Invalid Authorization Token: {reason}") from None
+            if len(self._verified) >= _REMEMBERED:
+                self._verified.clear()
+            self._verified[token] = claims
         consumer = self._at.store.consumer(str(claims.get("consumer_id")))
         if consumer is None or consumer.created // SECOND > int(claims.get("iat", 0)):
             raise Unauthorized("Invalid Authorization Token: its consumer was deleted")

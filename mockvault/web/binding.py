@@ -1,7 +1,7 @@
 """The contract bound to the handlers: connexion resolves each operation, a plan answers it.
 
-Connexion's AsyncApp reads the contract and resolves each operationId to what answers it. In front of
-its stack stands `Planned`, which routes once and answers by the operation's plan; with
+Connexion's AsyncApp reads the contract and resolves each operationId to what answers it. In front
+of its stack stands `Planned`, which routes once and answers by the operation's plan; with
 `plans_first=False` a request takes connexion's whole way (routing, context, endpoint) to the same
 plan, which is how both ways are held against each other in tests.
 """
@@ -23,7 +23,7 @@ from connexion.operations import AbstractOperation
 from connexion.options import SwaggerUIOptions
 from connexion.resolver import Resolution, Resolver
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mockvault.contract import METHODS, Contract, ContractInvalid, Operation
 from mockvault.web.answers import AnswerJudge
@@ -97,7 +97,7 @@ def make_plans(
     return plans
 
 
-class PlanResolver(Resolver):
+class PlanResolver(Resolver):  # type: ignore[misc]  # connexion ships no types
     """Resolves an operationId to an endpoint that answers by the operation's plan."""
 
     def __init__(self, plans: Mapping[str, Plan]) -> None:
@@ -110,7 +110,8 @@ class PlanResolver(Resolver):
         if plan is None:
             raise ResolverError(f"operation {operation.operation_id} has no plan")
 
-        async def endpoint() -> Response:
+        async def endpoint(**path: str) -> Response:
+            del path  # the plan reads the raw path itself
             return _Planned(plan, context.scope[_PLAN])
 
         endpoint.plan = plan  # type: ignore[attr-defined]
@@ -129,7 +130,26 @@ class _Planned(Response):
         await self._plan(scope, receive, send, self._values)
 
 
-class Planned(SpecMiddleware):
+class _Again:
+    """A request's messages, given as often as they are asked for: connexion reads them, then we."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._messages: list[Message] = []
+        self._given = 0
+
+    async def __call__(self) -> Message:
+        """Return the next message, or after the last one the first again."""
+        if self._given == len(self._messages):
+            if self._messages and not self._messages[-1].get("more_body", False):
+                self._given = 0
+            else:
+                self._messages.append(await self._receive())
+        self._given += 1
+        return self._messages[self._given - 1]
+
+
+class Planned(SpecMiddleware):  # type: ignore[misc]  # connexion ships no types
     """In front of connexion's stack: routes a request once and answers it by its plan."""
 
     def __init__(self, app: ASGIApp, *, service: Service, plans_first: bool) -> None:
@@ -164,7 +184,7 @@ class Planned(SpecMiddleware):
         else:
             # connexion routes by the decoded path: it is given the raw one, as one segment each
             whole = {**scope, "path": raw_path.decode("ascii", "replace"), _PLAN: routed.values}
-            await self.app(whole, receive, send)
+            await self.app(whole, _Again(receive), send)
 
     async def _unrouted(self, scope: Scope, raw_path: bytes, send: Send) -> None:
         headers = dict(scope["headers"])
@@ -237,4 +257,4 @@ def bind(
     app.add_api(contract.document, base_path="")
     stack_of = app.middleware
     stack_of.app, stack_of.middleware_stack = stack_of._build_middleware_stack()  # noqa: SLF001
-    return app
+    return app  # type: ignore[no-any-return]

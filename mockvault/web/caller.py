@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The consumer of the call, if it has one, and the base of the URLs that it is answered with."""
+    """The consumer of the call, if it has one, and the base of the URLs in its answer."""
 
     consumer_id: str | None
     base_url: str

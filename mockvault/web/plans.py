@@ -22,7 +22,7 @@ from mockvault.vault.vault import Vault
 from mockvault.web.answers import AnswerJudge
 from mockvault.web.caller import Caller
 from mockvault.web.judgement import Judge, Judged
-from mockvault.web.receiving import BodyTooLarge, BodyTooSlow, read_body
+from mockvault.web.receiving import BodyTooLarge, BodyTooSlow, ClientGone, read_body
 from mockvault.web.recording import Exchange, Record
 from mockvault.web.replies import (
     JSON,
@@ -62,8 +62,24 @@ class Service:
     base_url: str | None = None
 
 
+@dataclass(slots=True)
+class Call:
+    """One request on its way, and what has become known of it."""
+
+    scope: Scope
+    headers: Mapping[bytes, bytes]
+    values: tuple[bytes, ...]
+    started: float
+    content: bytes | None = None
+    vault: Vault | None = None
+    consumer_id: str | None = None
+
+
 class Plan:
-    """How the requests of one operation are answered. `source` is told where no handler knows it."""
+    """How the requests of one operation are answered.
+
+    `source` is told where the answer comes from something other than a handler.
+    """
 
     def __init__(
         self,
@@ -85,36 +101,36 @@ class Plan:
         takes_all = any(each.kind is each.VAR_KEYWORD for each in accepted.values())
         self._dropped = () if takes_all else _unknown(operation, accepted)
         self._wants_body = takes_all or "body" in accepted
+        segments = ("", *operation.segments)
+        self._connector_at = (
+            (segments.index("{unified_api}"), segments.index("{service_id}"))
+            if "{unified_api}" in segments and "{service_id}" in segments
+            else None
+        )
         self._source = () if source is None else ((b"x-mock-source", source),)
 
     async def __call__(
         self, scope: Scope, receive: Receive, send: Send, values: tuple[bytes, ...]
     ) -> None:
         """Answer one request, whose path's template the raw `values` fill."""
-        started = perf_counter()
-        headers = dict(scope["headers"])
-        self_told = _Told()
+        call = Call(scope, dict(scope["headers"]), values, perf_counter())
         try:
-            content = await read_body(receive) if self._takes_body else None
+            if self._takes_body:
+                call.content = await read_body(receive)
         except BodyTooLarge:
             reply = _too_large()
         except BodyTooSlow:
             reply = _too_slow()
+        except ClientGone:
+            return
         else:
-            reply = self.answer(scope, headers, content, values, self_told)
-        await self._send(scope, send, headers, reply, self_told, started)
+            reply = self.answer(call)
+        await self._send(call, reply, send)
 
-    def answer(
-        self,
-        scope: Scope,
-        headers: Mapping[bytes, bytes],
-        content: bytes | None,
-        values: tuple[bytes, ...],
-        told: "_Told",
-    ) -> Reply:
-        """Return the reply; what becomes known of the request on the way is put down in `told`."""
+    def answer(self, call: Call) -> Reply:
+        """Return the reply; whatever goes wrong is one too."""
         try:
-            return self._answer(scope, headers, content, values, told)
+            return self._answer(call)
         except VaultError as reason:
             return refused(reason)
         except RequestInvalid as reason:
@@ -128,120 +144,107 @@ class Plan:
                 500, "UnexpectedError", "Unexpected Error", "The mock failed; its log says why."
             )
 
-    def _answer(
-        self,
-        scope: Scope,
-        headers: Mapping[bytes, bytes],
-        content: bytes | None,
-        values: tuple[bytes, ...],
-        told: "_Told",
-    ) -> Reply:
+    def _answer(self, call: Call) -> Reply:
         operation, applications = self.operation, self._service.applications
-        vault = vault_of(applications, operation, headers) if operation.needs_key else None
-        told.vault = vault
-        consumer_id = (text_of(headers.get(_CONSUMER)) or None) if operation.takes_consumer else None
-        told.consumer_id = consumer_id
+        headers, scope = call.headers, call.scope
+        if operation.needs_key:
+            call.vault = vault_of(applications, operation, headers)
+        if operation.takes_consumer:
+            call.consumer_id = text_of(headers.get(_CONSUMER)) or None
         if len(headers) != len(scope["headers"]):
             _refuse_repeated(scope)
-        judged = self._judge.judge(values, scope["query_string"], headers, content)
-        if vault is None:
-            vault = told.vault = vault_of_flow(applications, judged.parameters)
-        reply = self._ask(vault, consumer_id, judged, self._base_url(scope, headers))
-        if consumer_id is not None:
-            vault.consumers.ensure(consumer_id)
+        judged = self._judge.judge(call.values, scope["query_string"], headers, call.content)
+        if call.vault is None:
+            call.vault = vault_of_flow(applications, judged.parameters)
+        reply = self._ask(call.vault, call, judged)
+        if call.consumer_id is not None:
+            call.vault.consumers.ensure(call.consumer_id)
         return reply
 
-    def _ask(
-        self, vault: Vault, consumer_id: str | None, judged: Judged, base_url: str
-    ) -> Reply:
+    def _ask(self, vault: Vault, call: Call, judged: Judged) -> Reply:
         parameters = judged.parameters
         for name in self._dropped:
             parameters.pop(name, None)
         if self._wants_body and judged.body is not None:
             parameters["body"] = judged.body
-        reply = self._handler(vault, Caller(consumer_id, base_url), **parameters)
+        caller = Caller(call.consumer_id, self._base_url(call))
+        reply = self._handler(vault, caller, **parameters)
         if judged.ignored:
             reply.warnings.append(f"ignored, because read-only: {', '.join(judged.ignored)}")
         return reply
 
-    def _base_url(self, scope: Scope, headers: Mapping[bytes, bytes]) -> str:
+    def _base_url(self, call: Call) -> str:
         configured = self._service.base_url
         if configured is not None:
             return configured
-        host = headers.get(b"host")
+        scope, host = call.scope, call.headers.get(b"host")
         if host is None:
             server = scope.get("server") or ("127.0.0.1", 4010)
             return f"{scope['scheme']}://{server[0]}:{server[1]}"
         return f"{scope['scheme']}://{host.decode('latin-1')}"
 
-    async def _send(
-        self,
-        scope: Scope,
-        send: Send,
-        headers: Mapping[bytes, bytes],
-        reply: Reply,
-        told: "_Told",
-        started: float,
-    ) -> None:
-        vault = told.vault
+    async def _send(self, call: Call, reply: Reply, send: Send) -> None:
+        vault = call.vault
         request_id = self._service.ids.uuid() if vault is None else vault.request_id()
-        changes = () if vault is None else tuple(map(str, vault.take_changes()))
-        message = head(reply, request_id, headers.get(b"origin"), self._source)
+        message = head(reply, request_id, call.headers.get(b"origin"), self._source)
         if self._answer_judge is not None:
             self._hold(reply, message["headers"])
-        elapsed = (perf_counter() - started) * 1000
-        path = scope["raw_path"].decode("ascii", "replace")
-        if vault is not None and told.consumer_id is not None:
-            self._log(scope, vault, told.consumer_id, reply, request_id, path, elapsed)
-        self._service.record(
-            Exchange(
-                scope["method"],
-                path,
-                self.operation.operation_id,
-                "" if vault is None else vault.application.id,
-                told.consumer_id or "",
-                reply.status,
-                elapsed,
-                request_id,
-                changes,
-                reply.error,
-            )
-        )
+        self._record(call, reply, request_id)
         await send(message)
         await send({"type": "http.response.body", "body": reply.content or b""})
 
-    def _log(
-        self,
-        scope: Scope,
-        vault: Vault,
-        consumer_id: str,
-        reply: Reply,
-        request_id: str,
-        path: str,
-        elapsed: float,
-    ) -> None:
-        operation = self.operation
-        client = scope.get("client")
-        vault.logs.record(
-            LogEntry(
-                id=request_id,
-                consumer_id=consumer_id,
-                timestamp=vault.now(),
-                unified_api="vault",
-                operation_id=operation.operation_id,
-                operation_name=operation.summary,
-                service_id="apideck-vault",
-                service_name="Apideck Vault",
-                http_method=operation.method,
-                path=path,
-                status_code=reply.status,
-                duration=round(elapsed, 3),
-                latency=0.0,
-                connector_id=told_connector(operation, path),
-                error_message=reply.error,
-                source_ip=client[0] if client else None,
+    def _record(self, call: Call, reply: Reply, request_id: str) -> None:
+        """Log the call as its consumer's, and write its line."""
+        vault, consumer_id = call.vault, call.consumer_id
+        elapsed = (perf_counter() - call.started) * 1000
+        path = call.scope["raw_path"].decode("ascii", "replace")
+        if vault is not None and consumer_id is not None:
+            client = call.scope.get("client")
+            vault.logs.record(
+                LogEntry(
+                    id=request_id,
+                    consumer_id=consumer_id,
+                    timestamp=vault.now(),
+                    unified_api="vault",
+                    operation_id=self.operation.operation_id,
+                    operation_name=self.operation.summary,
+                    service_id="apideck-vault",
+                    service_name="Apideck Vault",
+                    http_method=self.operation.method,
+                    path=path,
+                    status_code=reply.status,
+                    duration=round(elapsed, 3),
+                    latency=0.0,
+                    connector_id=self._connector_id(path),
+                    error_message=reply.error,
+                    source_ip=client[0] if client else None,
+                )
+            )
+        self._service.record(
+            Exchange(
+                call.scope["method"],
+                path,
+                self.operation.operation_id,
+                "" if vault is None else vault.application.id,
+                consumer_id or "",
+                reply.status,
+                elapsed,
+                request_id,
+                () if vault is None else tuple(map(str, vault.take_changes())),
+                reply.error,
             )
         )
+
+    def _connector_id(self, path: str) -> str:
+        """Return the id of the connection that the path addresses, or nothing.
+
+        It is what logs are filtered by as `connector_id`.
+        """
+        if self._connector_at is None:
+            return ""
+        segments = path.split("/")
+        unified_api, service_id = self._connector_at
+        return f"{segments[unified_api]}+{segments[service_id]}"
 
     def _hold(self, reply: Reply, headers: list[Header]) -> None:
         """Judge our own answer; a violation is our bug, so it is counted and logged."""
@@ -256,14 +259,6 @@ class Plan:
                 violation.message,
                 violation.rule,
             )
-
-
-@dataclass(slots=True)
-class _Told:
-    """What is known of a request when it is recorded."""
-
-    vault: Vault | None = None
-    consumer_id: str | None = None
 
 
 def head(
@@ -290,19 +285,6 @@ def head(
     if reply.warnings:
         headers.append((b"x-mock-warning", _header_text("; ".join(reply.warnings))))
     return {"type": "http.response.start", "status": reply.status, "headers": headers}
-
-
-def told_connector(operation: Operation, path: str) -> str:
-    """Return the id of the connection that a path addresses, or nothing.
-
-    It is what logs are filtered by as `connector_id`.
-    """
-    segments = operation.segments
-    if "{unified_api}" not in segments or "{service_id}" not in segments:
-        return ""
-    given = path.split("/")[1:]
-    api, service = segments.index("{unified_api}"), segments.index("{service_id}")
-    return f"{given[api]}+{given[service]}"
 
 
 def _header_text(text: str) -> bytes:

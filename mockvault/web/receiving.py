@@ -25,7 +25,7 @@ class ClientGone(Exception):
 
 
 async def read_body(receive: Receive) -> bytes:
-    """Return the body; raise BodyTooLarge, BodyTooSlow or ClientGone where there is none to have."""
+    """Return the body; raise BodyTooLarge, BodyTooSlow or ClientGone if there is none to have."""
     try:
         async with asyncio.timeout(PATIENCE):
             return await _read(receive)

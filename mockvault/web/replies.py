@@ -69,9 +69,7 @@ def no_content() -> Reply:
 
 def moved(location: str) -> Reply:
     """Answer 301 to another place; no cache may keep it, for it is meant once for one person."""
-    return Reply(
-        301, None, ((b"location", location.encode()), (b"cache-control", b"no-store"))
-    )
+    return Reply(301, None, ((b"location", location.encode()), (b"cache-control", b"no-store")))
 
 
 def refusal(

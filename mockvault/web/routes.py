@@ -70,9 +70,7 @@ class Routes(Generic[Target]):
         if index == len(segments):
             return (node, values) if method in node.targets else None
         segment = segments[index]
-        fixed = node.children.get(
-            unquote_to_bytes(segment) if b"%" in segment else segment
-        )
+        fixed = node.children.get(unquote_to_bytes(segment) if b"%" in segment else segment)
         if fixed is not None and segment != _PARAMETER:
             found = self._walk(fixed, segments, index + 1, values, method)
             if found is not None:
