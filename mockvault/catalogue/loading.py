@@ -57,7 +57,7 @@ class _Reading:
                 label = self._label(f"{folder}/{file.name}")
                 self.broken.extend(
                     BrokenFixture(label, problem.line, str(problem))
-                    for problem in unreadable.problems
+                    for problem in sorted(unreadable.problems, key=lambda problem: problem.line)
                 )
 
     def _label(self, path: str) -> str:

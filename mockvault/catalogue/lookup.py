@@ -15,7 +15,7 @@ ExampleKey = tuple[str, str, str, int]
 class Catalogue:
     """Every connector, by name; what Faker has to fill is made when it is first asked for."""
 
-    all: tuple[Connector, ...]
+    all: tuple[Connector, ...] = field(repr=False)
     _examples: dict[ExampleKey, Mapping[str, Any]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )

@@ -174,11 +174,13 @@ def mapping(
     """Return a reader of a mapping of known keys, from which `build` makes the value."""
     rules = tuple(rules)
 
-    def unknown(key: Node) -> Unreadable:
-        return refusal(key, f"{shown(key)} is not known here{hint(key, shape)}")
+    def reader_of(key: Node) -> Reader:
+        if key.value not in shape:
+            raise refusal(key, f"{shown(key)} is not known here{hint(key, shape)}")
+        return shape[key.value]
 
     def read(node: Node) -> Any:
-        values, problems = _entries(node, lambda key: shape.get(key.value) or _raise(unknown(key)))
+        values, problems = _entries(node, reader_of)
         named = {key.value for key, _ in node.value if isinstance(key, ScalarNode)}
         problems.extend(
             Problem(line_of(node), (), f"'{key}' is missing")
@@ -208,10 +210,6 @@ def keyed(part: Reader, keys: Collection[str] | None = None) -> Reader:
         return values
 
     return read
-
-
-def _raise(error: Unreadable) -> Reader:
-    raise error
 
 
 def _entries(

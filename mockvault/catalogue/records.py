@@ -53,6 +53,11 @@ def _email(fake: Any) -> str:
     return str(fake.safe_email())
 
 
+def _domain(fake: Any) -> str:
+    # a name that nobody can register, since someone might follow the link
+    return f"{fake.domain_word()}.example"
+
+
 def _file_name(fake: Any) -> str:
     return f"{fake.word()}-{fake.word()}.{fake.random_element(('pdf', 'docx', 'xlsx', 'png'))}"
 
@@ -81,7 +86,7 @@ KINDS: Mapping[str, Kind] = {
     "date_time": Kind(
         "string", lambda fake: _moment(fake).isoformat().replace("+00:00", "Z"), "date-time"
     ),
-    "domain": Kind("string", lambda fake: fake.domain_name()),
+    "domain": Kind("string", _domain),
     "email": Kind("string", _email, "email"),
     "epoch": Kind("integer", lambda fake: int(_moment(fake).timestamp())),
     "epoch_ms": Kind("integer", lambda fake: int(_moment(fake).timestamp()) * 1000),
@@ -97,12 +102,9 @@ KINDS: Mapping[str, Kind] = {
         "string",
         lambda fake: fake.random_element(("Software", "Retail", "Logistics", "Health", "Energy")),
     ),
-    "ip": Kind("string", lambda fake: fake.ipv4_public()),
     "job": Kind("string", lambda fake: fake.job()),
     "language": Kind("string", lambda fake: fake.random_element(("en", "nl", "de", "fr", "es"))),
     "last_name": Kind("string", lambda fake: fake.last_name()),
-    "latitude": Kind("number", lambda fake: float(fake.latitude())),
-    "longitude": Kind("number", lambda fake: float(fake.longitude())),
     "name": Kind("string", lambda fake: fake.name()),
     "paragraph": Kind("string", lambda fake: fake.paragraph()),
     "path": Kind("string", _path),
@@ -120,9 +122,9 @@ KINDS: Mapping[str, Kind] = {
         lambda fake: fake.random_element(("Europe/Brussels", "America/New_York", "Asia/Tokyo")),
     ),
     "title": Kind("string", lambda fake: fake.sentence(nb_words=4).rstrip(".")),
-    "url": Kind("string", lambda fake: f"https://{fake.domain_name()}/{fake.word()}", "uri"),
+    "url": Kind("string", lambda fake: f"https://{_domain(fake)}/{fake.word()}", "uri"),
     "uuid": Kind("string", lambda fake: str(fake.uuid4()), "uuid"),
-    "website": Kind("string", lambda fake: f"https://www.{fake.domain_name()}", "uri"),
+    "website": Kind("string", lambda fake: f"https://www.{_domain(fake)}", "uri"),
     "word": Kind("string", lambda fake: fake.word()),
 }
 """How the value of a leaf is made, by the name of its kind."""

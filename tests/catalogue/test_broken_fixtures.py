@@ -1,8 +1,11 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from mockvault.catalogue import BrokenFixtures, load_catalogue
+from mockvault.catalogue.reading import located
+from mockvault.catalogue.shapes import UNIFIED_APIS
 
 USUAL = """\
 leads:
@@ -134,6 +137,10 @@ SHAPES = {
     "a unified API twice": (
         changed("[crm]", "[crm, crm]"),
         "3: unified_apis[1]: 'crm' is named twice",
+    ),
+    "resources of an unknown unified API": (
+        GOOD + "resources:\n  crn: {}\n",
+        f"13: resources: 'crn' is not one of {', '.join(UNIFIED_APIS)} (did you mean 'crm'?)",
     ),
     "a record made of nothing known": (
         GOOD + "resources:\n  crm:\n    leads:\n      record:\n        Name: frist_name\n",
@@ -306,10 +313,10 @@ def test_all_that_is_wrong_in_all_files_is_told_together(tmp_path: Path) -> None
 
     assert [problem.partition(" ")[0] for problem in problems] == [
         "fixtures/resources/crm.yml:4:",
-        "fixtures/connectors/acme.yml:2:",
-        "fixtures/connectors/acme.yml:9:",
-        "fixtures/connectors/acme.yml:8:",
         "fixtures/connectors/acme.yml:1:",
+        "fixtures/connectors/acme.yml:2:",
+        "fixtures/connectors/acme.yml:8:",
+        "fixtures/connectors/acme.yml:9:",
         "fixtures/connectors/beta.yml:1:",
     ]
 
@@ -326,6 +333,18 @@ def test_a_problem_shared_by_two_unified_apis_is_told_once(tmp_path: Path) -> No
     connector = changed("[crm]", "[crm, lead]").replace("apiKey", "oauth2")
 
     assert len(told(written(tmp_path, connector))) == 1
+
+
+@pytest.mark.parametrize("path", [("fields", 0, "type"), ("fields", 7), ("fields", 0, "id", "a")])
+def test_what_is_said_of_an_absent_part_is_told_at_the_nearest_part_around(
+    path: tuple[str | int, ...],
+) -> None:
+    node = yaml.compose("name: Acme\nfields:\n  - id: a\n")
+
+    assert node is not None
+    problem = located(node, path, "is missed")
+
+    assert (problem.line, problem.path) == (2 if path[1] == 7 else 3, path)
 
 
 def test_a_problem_keeps_its_file_line_and_reason(tmp_path: Path) -> None:
