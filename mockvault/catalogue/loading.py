@@ -1,7 +1,8 @@
 """The directory of fixtures read: connectors made of its files, or everything that is wrong."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def load_catalogue(directory: Path) -> Catalogue:
     reading = _Reading(directory)
     usual = dict(reading.files("resources", _usual_resources))
     # without the usual resources nothing can be said of those that connectors name
-    read = _connectors(None if reading.broken else usual)
+    read = partial(_connectors, usual=None if reading.broken else usual)
     connectors = [one for _, made in reading.files("connectors", read) for one in made]
     if reading.broken:
         raise BrokenFixtures(reading.broken)
@@ -84,17 +85,18 @@ def _usual_resources(node: yaml.Node, stem: str) -> Any:
     return shapes.usual_resources(node)
 
 
-def _connectors(usual: UsualResources | None) -> Callable[[yaml.Node, str], tuple[Connector, ...]]:
-    def read(node: yaml.Node, stem: str) -> tuple[Connector, ...]:
-        def file_is_named_after_the_service(said: Any) -> Iterator[Complaint]:
-            if said["service_id"] != stem:
-                yield ("service_id",), f"'{said['service_id']}' is not the file's name, '{stem}'"
+def _connectors(
+    node: yaml.Node, stem: str, *, usual: UsualResources | None
+) -> tuple[Connector, ...]:
+    said = judged(shapes.connector_file(node), node, [partial(_misnamed, stem=stem)])
+    if usual is None:
+        return ()
+    judged(said, node, [partial(complaints, usual=usual)])
+    made = connectors_of(said, usual)
+    judged(made, node, [partial(complaints_of, said=said)])
+    return made
 
-        said = judged(shapes.connector_file(node), node, [file_is_named_after_the_service])
-        if usual is None:
-            return ()
-        judged(said, node, [lambda said: complaints(said, usual)])
-        made = connectors_of(said, usual)
-        return judged(made, node, [lambda made: complaints_of(made, said)])  # type: ignore[no-any-return]
 
-    return read
+def _misnamed(said: Mapping[str, Any], stem: str) -> Iterator[Complaint]:
+    if said["service_id"] != stem:
+        yield ("service_id",), f"'{said['service_id']}' is not the file's name, '{stem}'"

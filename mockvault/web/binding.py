@@ -23,7 +23,7 @@ from connexion.operations import AbstractOperation
 from connexion.options import SwaggerUIOptions
 from connexion.resolver import Resolution, Resolver
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mockvault.contract import METHODS, Contract, ContractInvalid, Operation
 from mockvault.web.answers import AnswerJudge

@@ -102,13 +102,14 @@ class Sampler:
         made = {
             name: self.sample(node, f"{pointer}/properties/{escape(name)}", name, depth + 1)
             for name, node in schema.get("properties", {}).items()
-            if name in required or not (bare or self._is_write_only(node, pointer))
+            if (name in required or not bare) and not self._is_write_only(node, pointer)
         }
         other = schema.get("additionalProperties", True)
         wanted = schema.get("minProperties", 0)
         if isinstance(other, Mapping) and not made and not bare:
             wanted = max(wanted, 1)
-        missing = [name for name in required if name not in made]
+        declared = schema.get("properties", {})
+        missing = [name for name in required if name not in declared]
         spare = iter([*missing, *(f"{word}_{turn}" for turn in range(9) for word in _WORDS)])
         while other is not False and (len(made) < wanted or missing):
             name = next(spare, None)

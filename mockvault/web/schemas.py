@@ -73,7 +73,7 @@ class Schemas:
         if found is None:
             reference = {"$ref": f"{_BASE}#{quote(pointer.removeprefix('#'), safe='/~')}"}
             found = self._validators[pointer] = Draft4Validator(
-                reference,
+                reference if self._says_something(pointer) else {},
                 registry=self._registry,
                 validate_formats=True,
                 formats=self._formats,
@@ -84,7 +84,15 @@ class Schemas:
 
     def marks(self, pointer: str) -> Marks | None:
         """Return where values of the schema at `pointer` hold what this direction must not."""
-        return marks_of(self.contract, pointer, self.mark)
+        return (
+            marks_of(self.contract, pointer, self.mark) if self._says_something(pointer) else None
+        )
+
+    def _says_something(self, pointer: str) -> bool:
+        try:
+            return bool(self.contract.resolve(pointer))
+        except LookupError:
+            return False
 
     def place(self, path: list[str | int]) -> tuple[list[str], bool]:
         """Return where in the contract an error's schema path stands.
