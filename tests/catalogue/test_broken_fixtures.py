@@ -2,6 +2,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mockvault.catalogue import BrokenFixtures, load_catalogue
 from mockvault.catalogue.reading import located
@@ -354,6 +356,48 @@ def test_a_problem_keeps_its_file_line_and_reason(tmp_path: Path) -> None:
     (problem,) = broken.value.problems
     assert (problem.file, problem.line) == ("fixtures/connectors/acme.yml", 2)
     assert problem.reason == "name: '12' is not text, quote it if it is meant as text"
+
+
+FULL = (
+    GOOD
+    + """\
+  - {id: size, label: Size, type: select, options: [1, 2], default_value: 1}
+settings_required_for_authorization: [size]
+provider: {color: "#fff", scopes: [read]}
+variants:
+  crm: {validation_support: true}
+resources:
+  crm:
+    leads:
+      status: beta
+      record: {name: name, tags: [word, {deep: "= x"}], count: 1}
+      custom_fields:
+        - {id: deep, name: Deep, finder: "$.tags[1].deep"}
+"""
+)
+TOKENS = [
+    "", "\n", "  ", ":", "- ", "[", "]", "{", "}", "'", '"', "#", "&a ", "*a", "!!binary ", "|",
+    "? ", "1", "1e9", "0x1F", "true", "~", "2020-01-01", "crm", "lead", "oauth2", "$.x", "<<",
+    "\t", "\0", "é",
+]  # fmt: skip
+
+
+@given(edits=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 12), st.sampled_from(TOKENS))))
+def test_whatever_a_file_says_it_is_read_or_refused_with_a_line_of_it(
+    tmp_path_factory: pytest.TempPathFactory, edits: list[tuple[float, int, str]]
+) -> None:
+    text = FULL
+    for place, length, token in edits:
+        start = int(place * len(text))
+        text = text[:start] + token + text[start + length :]
+    fixtures = written(tmp_path_factory.mktemp("edited"), text)
+
+    try:
+        load_catalogue(fixtures)
+    except BrokenFixtures as broken:
+        for problem in broken.problems:
+            assert 1 <= problem.line <= len(text.splitlines()) + 1
+            assert problem.reason
 
 
 def test_a_directory_without_fixtures_is_refused(tmp_path: Path) -> None:
