@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mockvault.contract import (
@@ -360,6 +360,7 @@ PLACES = [
 ]
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(PLACES),
     st.recursive(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from openapi_schema_validator import OAS30Validator
+from openapi_schema_validator import OAS30Validator, oas30_format_checker
 from referencing import Registry
 from referencing.jsonschema import DRAFT4
 
@@ -28,7 +28,9 @@ REGISTRY: Any = Registry().with_resource(
 
 def independent(pointer: str) -> Any:
     reference = f"urn:independent{pointer}".replace("{", "%7B").replace("}", "%7D")
-    return OAS30Validator({"$ref": reference}, registry=REGISTRY)
+    return OAS30Validator(
+        {"$ref": reference}, registry=REGISTRY, format_checker=oas30_format_checker
+    )
 
 
 ANY_JSON: st.SearchStrategy[Any] = st.recursive(
@@ -67,7 +69,7 @@ def near(schema: Any, depth: int = 0) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("operation", WITH_BODY, ids=lambda one: one.operation_id)
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_a_body_is_valid_for_us_exactly_when_an_independent_judge_says_so(
     operation: Any, data: st.DataObject
@@ -80,7 +82,7 @@ def test_a_body_is_valid_for_us_exactly_when_an_independent_judge_says_so(
 
 
 @pytest.mark.parametrize("operation", WITH_BODY, ids=lambda one: one.operation_id)
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_each_violation_of_a_body_names_a_rule_of_the_contract_and_a_place_in_the_body(
     operation: Any, data: st.DataObject
