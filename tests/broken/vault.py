@@ -298,6 +298,8 @@ class Vault:
                 reply = self._dispatch(request, rid, now, seen)
             except Refused as refused:
                 reply = self._refusal(refused, request, rid)
+            except UnicodeDecodeError:
+                reply = self._refusal(Refused(404, "EntityNotFoundError", "Unknown entity"), request, rid)
             except Exception as error:
                 reply = self._refusal(Refused(500, "InternalError", "Internal error", repr(error)), request, rid)
             self._record(request, reply, rid, now, seen)
@@ -516,7 +518,7 @@ class Vault:
             body = json.loads(request.body.decode("utf-8"), parse_constant=lambda _: 1 / 0)
         except UnicodeDecodeError as error:
             if self.bug("bytes_500"):
-                raise
+                raise RuntimeError("bytes") from error
             raise self._invalid([{"in": "body", "keyword": "encoding"}]) from error
         except RecursionError as error:
             if self.bug("deep_500"):

@@ -1,0 +1,135 @@
+"""Cascades: what goes with what, and what stays."""
+
+from conformance.laws.registry import law
+from conformance.laws.world import NotJudged, World
+from conformance.target import Principal
+
+_ALL = "Delete consumer and all their connections, including credentials (consumersDelete)"
+_CNX = "stored credentials and settings are removed (connectionsDelete)"
+_DEL = ("VLT-CSM-03", "VLT-CNX-02", "VLT-ISO-01", "VLT-ISO-02")
+
+
+@law("VLT-CAS-01", "cascades", _ALL, builds_on=_DEL)
+def a_consumer_takes_its_connections_along(world: World) -> None:
+    """A consumer that is deleted and comes back has no connection, setting or credential of before."""
+    who, connector = world.who(), world.plain()
+    world.add(who, connector, settings=world.settings(connector), metadata={"mark": world.nonce})
+    answer = world.call("consumersDelete", who)
+    world.need(answer.is_good, "the consumer cannot be deleted")
+    item = world.one(who, connector)
+    world.expect(item.get("state") == "available", "state", "available", item.get("state"))
+    world.consumer(who)
+    item = world.one(who, connector)
+    world.expect(item.get("state") == "available", "state", "available", item.get("state"))
+    item = world.add(who, connector)
+    item = world.one(who, connector)
+    world.expect(not (item.get("settings") or {}), "settings", "none", item.get("settings"))
+    mark = (item.get("metadata") or {}).get("mark")
+    world.expect(mark is None, "metadata", "none", mark)
+
+
+@law("VLT-CAS-02", "cascades", _ALL, builds_on=("VLT-CSM-03", "VLT-MAP-01", "VLT-ISO-07"))
+def a_consumer_takes_its_mappings_along(world: World) -> None:
+    """A consumer that is deleted and comes back has no custom mapping of before."""
+    from conformance.laws.mappings import ground
+
+    who, connector, target = ground(world)
+    value = f"$.{world.nonce}"
+    answer = world.call("customMappingsAdd", who, body={"value": value}, target_field_id=target, **connector.path)
+    world.need(answer.is_good, "a mapping cannot be added")
+    answer = world.call("consumersDelete", who)
+    world.need(answer.is_good, "the consumer cannot be deleted")
+    world.add(who, connector, settings=world.settings(connector))
+    answer = world.call("customMappingsOne", who, target_field_id=target, **connector.path)
+    world.expect(answer.item.get("value") != value, "value", "no value of before", answer.item)
+
+
+@law("VLT-CAS-03", "cascades", _ALL, builds_on=_DEL)
+def only_that_consumer_is_deleted(world: World) -> None:
+    """Deleting a consumer leaves those whose id begins alike, and its namesake elsewhere."""
+    who = world.who("stem")
+    others = [Principal(who.application, who.consumer_id + end) for end in ("-2", "+x", "0")]
+    if len(world.target.applications) > 1:
+        others.append(Principal(world.target.applications[1], who.consumer_id))
+    for one in (who, *others):
+        world.consumer(one)
+    answer = world.call("consumersDelete", who)
+    world.need(answer.is_good, "the consumer cannot be deleted")
+    for other in others:
+        answer = world.call("consumersOne", other)
+        world.expect(answer.is_good, "survives", f"{other.application.label} {other.consumer_id} is still there", f"HTTP {answer.status}")
+
+
+@law("VLT-CAS-04", "cascades", _CNX, builds_on=("VLT-CNX-09", "VLT-ISO-01"))
+def a_connection_takes_its_settings_along(world: World) -> None:
+    """A connection that is deleted and added again has no setting of before, and is not callable by them."""
+    who, connector = world.who(), world.plain()
+    world.add(who, connector, settings=world.settings(connector), metadata={"mark": world.nonce})
+    world.call("connectionsDelete", who, **connector.path)
+    world.add(who, connector)
+    item = world.one(who, connector)
+    world.expect(not (item.get("settings") or {}), "settings", "none", item.get("settings"))
+    state = item.get("state")
+    world.expect(state != "callable", "state", "not callable", state)
+    filled = [f.get("id") for f in item.get("form_fields") or () if isinstance(f, dict) and world.nonce in str(f.get("value"))]
+    world.expect(not filled, "form fields", "no value of before", filled)
+
+
+@law("VLT-CAS-05", "cascades", _CNX, builds_on=("VLT-CNX-09", "VLT-CNX-16"))
+def a_connection_takes_its_credentials_along(world: World) -> None:
+    """An OAuth connection that is deleted and added again waits for a new consent."""
+    rows = [c for c in world.catalogue if c.redirects]
+    world.need(rows, "no connector asks for consent")
+    connector, who = next((c for c in rows if not c.required), rows[0]), world.who()
+    tokens = {"access_token": world.secret("import_access_token", f"canary-at-{world.nonce}"), "expires_in": 360_000_000, "issued_at": "2026-01-01T00:00:00.000Z"}
+    answer = world.call("connectionsImport", who, body={"credentials": tokens}, **connector.path)
+    world.need(answer.is_good, "nothing can be imported")
+    world.call("connectionsDelete", who, **connector.path)
+    world.add(who, connector)
+    state = world.one(who, connector).get("state")
+    world.expect(state == "added", "state", "added", state)
+
+
+@law("VLT-CAS-06", "cascades", _CNX, builds_on=("VLT-CNX-09", "VLT-CNX-02", "VLT-LIM-04"))
+def only_that_connection_is_deleted(world: World) -> None:
+    """Deleting a connection leaves the consumer's others as they were."""
+    who, first = world.who(), world.plain()
+    others = [c for c in world.catalogue if c.service_id != first.service_id][:2]
+    world.need(others, "the catalogue has one connector")
+    for connector in (first, *others):
+        world.add(who, connector, metadata={"mark": connector.service_id})
+    world.call("connectionsDelete", who, **first.path)
+    for connector in others:
+        item = world.one(who, connector)
+        seen = (item.get("enabled"), (item.get("metadata") or {}).get("mark"))
+        world.expect(seen == (True, connector.service_id), "others", str((True, connector.service_id)), seen)
+
+
+@law("VLT-CAS-07", "cascades", _ALL, builds_on=("VLT-CSM-03", "VLT-ISO-04"))
+def a_deleted_consumer_leaves_the_list(world: World) -> None:
+    """A deleted consumer is in the list no more."""
+    from conformance.laws.isolation import listed_ids
+
+    who = world.who()
+    world.consumer(who)
+    world.need(who.consumer_id in listed_ids(world, who), "the consumer was not listed")
+    answer = world.call("consumersDelete", who)
+    world.need(answer.is_good, "the consumer cannot be deleted")
+    world.expect(who.consumer_id not in listed_ids(world, who), "listed", "not in the list", "it is listed")
+
+
+@law("VLT-CAS-08", "cascades", _CNX, builds_on=("VLT-CNX-09", "VLT-RES-01"))
+def a_connection_takes_its_resource_settings_along(world: World) -> None:
+    """A connection that is deleted and added again has no resource settings of before."""
+    from conformance.laws.resources import configure, configured
+
+    rows = [c for c in world.catalogue if c.resources and c.auth_type in {"apiKey", "basic", "custom"}]
+    if not rows:
+        raise NotJudged("no resource can be configured")
+    connector, who = world.rng.choice(rows), world.who()
+    world.add(who, connector, settings=world.settings(connector))
+    configure(world, who, connector, connector.resources[0], world.nonce)
+    world.call("connectionsDelete", who, **connector.path)
+    world.add(who, connector, settings={k: f"again{i}" for i, k in enumerate(world.settings(connector))})
+    seen = configured(world, who, connector, connector.resources[0])
+    world.expect(world.nonce not in seen, "kept", "no value of before", seen)

@@ -1,0 +1,113 @@
+"""Consumers: what is stored comes back, and nothing else."""
+
+from conformance.laws.registry import law
+from conformance.laws.world import World, difference, still
+from conformance.target import Principal
+
+_CRUD = "operations of tag Consumers"
+METADATA = {"account_name": "Ada & Co", "user_name": "Ada Lovelace", "email": "ada@example.com"}
+
+
+@law("VLT-CSM-01", "state", _CRUD, "contract", builds_on=("VLT-LIM-01",))
+def a_created_consumer_is_read_back(world: World) -> None:
+    """A consumer that was created is there, with its metadata, in its application."""
+    who = world.who("Aa")
+    answer = world.call("consumersAdd", who, body={"consumer_id": who.consumer_id, "metadata": METADATA})
+    world.expect(answer.is_good, "create", "the consumer", f"HTTP {answer.status}")
+    for found in (answer, world.call("consumersOne", who)):
+        if not world.expect(found.is_good, "read", "the consumer", f"HTTP {found.status}"):
+            return
+        item = found.item
+        world.expect(item.get("consumer_id") == who.consumer_id, "id", who.consumer_id, item.get("consumer_id"))
+        world.expect(item.get("metadata") == METADATA, "metadata", str(METADATA), item.get("metadata"))
+        app = item.get("application_id")
+        world.expect(app in {None, who.application.id}, "application", who.application.id, app)
+
+
+@law("VLT-CSM-02", "state", _CRUD, "contract", builds_on=("VLT-CSM-01",))
+def an_updated_consumer_is_read_back(world: World) -> None:
+    """An update of a consumer's metadata is there when it is read, and repeating it changes nothing."""
+    who = world.who()
+    world.consumer(who, metadata={"user_name": "before"})
+    new = {"user_name": "after", "email": "after@example.com"}
+    for _ in range(2):
+        answer = world.call("consumersUpdate", who, body={"metadata": new})
+        world.expect(answer.is_good, "update", "the consumer", f"HTTP {answer.status}")
+        found = world.call("consumersOne", who).item.get("metadata") or {}
+        kept = {k: found.get(k) for k in new}
+        world.expect(kept == new, "metadata", str(new), found)
+
+
+@law("VLT-CSM-03", "state", _CRUD, "contract", builds_on=("VLT-CSM-01",))
+def a_deleted_consumer_is_gone(world: World) -> None:
+    """Deletion is final: the consumer is not found afterwards, and a second deletion is refused."""
+    who = world.who()
+    world.consumer(who)
+    answer = world.call("consumersDelete", who)
+    world.expect(answer.is_good, "delete", "success", f"HTTP {answer.status}")
+    answer = world.call("consumersOne", who)
+    world.expect(answer.status == 404, "read", "404", f"HTTP {answer.status}")
+    answer = world.call("consumersDelete", who)
+    world.expect(answer.is_refusal, "again", "404", f"HTTP {answer.status}")
+
+
+@law("VLT-CSM-04", "envelope", "404 of the operations of tag Consumers", "documented")
+def an_unknown_consumer_is_not_found(world: World) -> None:
+    """Reading, updating, counting and deleting a consumer that does not exist is answered 404."""
+    nobody = world.who("nobody")
+    span = {"start_datetime": "2021-05-01T12:00:00.000Z", "end_datetime": "2021-05-30T12:00:00.000Z"}
+    calls: tuple[tuple[str, dict[str, object]], ...] = (
+        ("consumersOne", {}),
+        ("consumersUpdate", {"body": {"metadata": {"user_name": "x"}}}),
+        ("consumerRequestCountsAll", {"query": span}),
+        ("consumersDelete", {}),
+    )
+    for operation_id, arguments in calls:
+        answer = world.call(operation_id, nobody, **arguments)
+        world.expect(answer.status == 404, "404", "404", f"HTTP {answer.status}")
+
+
+@law("VLT-CSM-05", "state", "You can freely choose a consumer ID yourself (ConsumerId)", builds_on=("VLT-CSM-01",))
+def ids_are_freely_chosen(world: World) -> None:
+    """Ids with capitals, plus, colon, blank, dot, umlaut and emoji are kept apart and survive."""
+    stem = world.name("Id")
+    ids = [f"{stem}:12345", f"{stem}+plus", f"{stem} plus", f"{stem}-UP", f"{stem}-up", f"{stem}.dot@x", f"{stem}-ünï-😀"]
+    for index, consumer_id in enumerate(ids):
+        who = Principal(world.application, consumer_id)
+        answer = world.call("consumersAdd", who, body={"consumer_id": consumer_id, "metadata": {"user_name": f"n{index}"}})
+        world.expect(answer.is_good, "create", "the consumer", f"{consumer_id!r}: HTTP {answer.status}")
+    for index, consumer_id in enumerate(ids):
+        found = world.call("consumersOne", Principal(world.application, consumer_id))
+        world.expect(found.is_good, "read", repr(consumer_id), f"HTTP {found.status}")
+        seen = (found.item.get("consumer_id"), (found.item.get("metadata") or {}).get("user_name"))
+        world.expect(seen == (consumer_id, f"n{index}"), "kept apart", repr((consumer_id, f"n{index}")), repr(seen))
+
+
+@law("VLT-CSM-06", "state", "GetConsumersResponse", "contract", builds_on=("VLT-CSM-01", "VLT-CSM-02"))
+def a_consumer_in_the_list_is_the_same(world: World) -> None:
+    """A consumer in the list says what it says alone."""
+    from conformance.laws.isolation import listed_ids
+
+    who = world.who()
+    world.consumer(who, metadata=METADATA)
+    alone = world.call("consumersOne", who).item
+    listed_ids(world, who)
+    rows = [row for e in world.exchanges if e.operation_id == "consumersAll" for row in e.answer.items]
+    found = next((row for row in rows if row.get("consumer_id") == who.consumer_id), None)
+    if world.expect(found is not None, "listed", "the consumer in the list", "it is not there") and found:
+        same = {k: v for k, v in still(found).items() if k in alone and k != "connections"}
+        other = {k: alone[k] for k in same}
+        world.expect(same == other, "agrees", str(other), difference(other, same))
+
+
+@law("VLT-CSM-07", "state", "If the consumer doesn't exist yet, Vault will upsert (ConsumerId)")
+def a_consumer_comes_to_be_on_first_use(world: World) -> None:
+    """A consumer that adds a connection exists from then on."""
+    who, connector = world.who(), world.plain()
+    world.add(who, connector)
+    answer = world.call("consumersOne", who)
+    world.expect(answer.is_good, "upsert", "the consumer", f"HTTP {answer.status}")
+    rows = [r for r in answer.item.get("connections") or () if isinstance(r, dict)]
+    seen = [(r.get("unified_api"), r.get("service_id")) for r in rows]
+    if "connections" in answer.item:
+        world.expect((connector.unified_api, connector.service_id) in seen, "connections", str(connector.path), seen)

@@ -1,0 +1,192 @@
+"""Two applications × two consumers: what one does, the others neither see nor feel."""
+
+from typing import Any
+
+from conformance.laws.registry import law
+from conformance.laws.world import Connector, World, difference, still
+from conformance.target import Principal
+
+_SCOPED = "All connections to connectors are scoped to a consumer (tag Connections, Consumers)"
+_APPS = "applications are separate (x-apideck-app-id with its own key)"
+
+
+def view(world: World, who: Principal, connector: Connector) -> dict[str, Any]:
+    """Return all that a principal sees of a connection: alone, and in the list."""
+    one = still(world.one(who, connector))
+    rows = world.listed(who)
+    mine = [still(r) for r in rows if (r.get("unified_api"), r.get("service_id")) == (connector.unified_api, connector.service_id)]
+    return {"one": one, "listed": mine, "configured": sorted(str(r.get("id")) for r in rows if r.get("state") != "available")}
+
+
+def _unmoved(world: World, actor: Principal, others: list[Principal], connector: Connector) -> None:
+    before = [view(world, other, connector) for other in others]
+
+    def unchanged(step: str) -> None:
+        for index, other in enumerate(others):
+            after = view(world, other, connector)
+            what = difference(before[index]["one"], after["one"]) or difference(before[index], after)
+            world.expect(after == before[index], "leak", f"{step} changes nothing for the others", what)
+            before[index] = after
+
+    mark = {"owner": f"{actor.consumer_id} {world.nonce}"}
+    world.add(actor, connector, settings=world.settings(connector), metadata=mark)
+    unchanged("an addition")
+    for other in others:
+        world.add(other, connector, metadata={"owner": f"{other.application.label} {other.consumer_id}"})
+    before = [view(world, other, connector) for other in others]
+    world.patch(actor, connector, enabled=False, settings={"extra": world.nonce}, metadata={"more": world.nonce})
+    unchanged("an update")
+    world.call("connectionsDelete", actor, **connector.path)
+    unchanged("a deletion")
+
+
+@law("VLT-ISO-01", "isolation", _SCOPED)
+def consumers_do_not_touch_each_other(world: World) -> None:
+    """Adding, updating and deleting a connection changes nothing for another consumer."""
+    _unmoved(world, world.who("a"), [world.who("b")], world.plain())
+
+
+@law("VLT-ISO-02", "isolation", _APPS)
+def applications_do_not_touch_each_other(world: World) -> None:
+    """What a consumer does changes nothing for its namesake, or another, in another application."""
+    foreign = world.other_application
+    others = [world.who("a", foreign), world.who("b", foreign)]
+    _unmoved(world, world.who("a"), others, world.plain())
+
+
+@law("VLT-ISO-03", "isolation", "Connection.id is unified API + service")
+def unified_apis_of_a_service_are_apart(world: World) -> None:
+    """A service that serves two unified APIs has a connection for each, and they are independent."""
+    services: dict[str, list[Connector]] = {}
+    for row in world.catalogue:
+        services.setdefault(row.service_id, []).append(row)
+    pairs = [rows for rows in services.values() if len(rows) > 1]
+    world.need(pairs, "no service is offered under two unified APIs")
+    first, second = world.rng.choice(pairs)[:2]
+    who = world.who()
+    before = still(world.one(who, second))
+    world.add(who, first, metadata={"mark": world.nonce})
+    after = still(world.one(who, second))
+    world.expect(after == before, "leak", f"{second.unified_api} as it was", difference(before, after))
+    world.call("connectionsDelete", who, **second.path)
+    kept = world.one(who, first)
+    world.expect(kept.get("metadata") == {"mark": world.nonce}, "deletion", f"{first.unified_api} is kept", kept)
+
+
+@law("VLT-ISO-04", "isolation", _APPS)
+def a_consumer_of_another_application_is_unknown(world: World) -> None:
+    """A consumer of another application cannot be read, listed, updated, counted or deleted."""
+    foreign = world.other_application
+    mine = world.who("mine")
+    stranger = Principal(foreign, mine.consumer_id)
+    world.consumer(mine, metadata={"user_name": world.nonce})
+    span = {"start_datetime": "2020-01-01T00:00:00.000Z", "end_datetime": "2099-01-01T00:00:00.000Z"}
+    answer = world.call("consumersOne", stranger)
+    world.expect(not answer.is_good, "read", "not found", f"HTTP {answer.status} {answer.body[:160]!r}")
+    answer = world.call("consumersUpdate", stranger, body={"metadata": {"user_name": "stranger"}})
+    world.expect(not answer.is_good, "update", "not found", f"HTTP {answer.status}")
+    answer = world.call("consumerRequestCountsAll", stranger, query=span)
+    world.expect(not answer.is_good, "stats", "not found", f"HTTP {answer.status}")
+    answer = world.call("consumersDelete", stranger)
+    world.expect(not answer.is_good, "delete", "not found", f"HTTP {answer.status}")
+    answer = world.call("consumersOne", mine)
+    world.expect(answer.is_good, "deleted", "the consumer is still there", f"HTTP {answer.status}")
+    name = (answer.item.get("metadata") or {}).get("user_name")
+    world.expect(name == world.nonce, "updated", f"user_name {world.nonce}", name)
+    seen = listed_ids(world, stranger)
+    world.expect(mine.consumer_id not in seen, "list", "the other application's list lacks it", "it is listed")
+
+
+def listed_ids(world: World, who: Principal, pages: int = 60) -> list[str]:
+    """Return the consumer ids of an application's whole list."""
+    found: list[str] = []
+    query: dict[str, object] = {"limit": 200}
+    for _ in range(pages):
+        answer = world.call("consumersAll", who, query=query)
+        world.need(answer.is_good and isinstance(answer.data, list), "no list of consumers")
+        found += [str(row.get("consumer_id")) for row in answer.items]
+        meta = answer.json.get("meta") or {}
+        cursor = (meta.get("cursors") or {}).get("next") if isinstance(meta, dict) else None
+        if not cursor or not answer.items or cursor == query.get("cursor"):
+            return found
+        query["cursor"] = cursor
+    world.need(False, "the application has too many consumers")
+    return found
+
+
+@law("VLT-ISO-05", "isolation", "Log.consumer_id; x-apideck-consumer-id of logsAll")
+def logs_are_those_of_their_consumer(world: World) -> None:
+    """A consumer's logs hold no call of another consumer."""
+    _logs_apart(world, world.who("b"))
+
+
+@law("VLT-ISO-06", "isolation", _APPS, builds_on=("VLT-ISO-02", "VLT-ISO-05"))
+def logs_are_those_of_their_application(world: World) -> None:
+    """A consumer's logs hold no call of its namesake in another application."""
+    _logs_apart(world, world.who("a", world.other_application))
+
+
+def _logs_apart(world: World, other: Principal) -> None:
+    who = world.who("a")
+    for _ in range(3):
+        world.listed(who)
+    world.listed(other)
+    mine = {str(e.get("id")) for e in world.logs(who)}
+    theirs = {str(e.get("id")) for e in world.logs(other)}
+    world.need(mine, "calls are not logged")
+    both = mine & theirs
+    world.expect(not both, "leak", "no entry in both logs", f"{len(both)} of {len(mine)} entries are in both")
+
+
+@law("VLT-ISO-07", "isolation", "CustomMapping.consumer_id", builds_on=("VLT-ISO-01",))
+def mappings_are_those_of_their_consumer(world: World) -> None:
+    """A custom mapping of one consumer is not seen by another, nor in another application."""
+    from conformance.laws.mappings import ground
+
+    who, connector, target = ground(world)
+    others = [world.who("b")]
+    if len(world.target.applications) > 1:
+        others.append(world.who("a", world.other_application))
+    for other in others:
+        world.add(other, connector, settings=world.settings(connector))
+    value = f"$.{world.nonce}"
+    answer = world.call("customMappingsAdd", who, body={"value": value}, target_field_id=target, **connector.path)
+    world.need(answer.is_good, "a mapping cannot be added")
+    for other in others:
+        got = world.call("customMappingsOne", other, target_field_id=target, **connector.path)
+        world.expect(got.item.get("value") != value, "leak", "not the other's value", got.item)
+        shown = world.one(other, connector)
+        world.expect(world.nonce not in str(shown.get("custom_mappings")), "shown", "not the other's value", shown)
+
+
+@law("VLT-ISO-08", "isolation", _SCOPED, builds_on=("VLT-ISO-01", "VLT-ISO-02"))
+def resource_settings_are_those_of_their_consumer(world: World) -> None:
+    """The settings of a resource of one consumer are not seen by another."""
+    from conformance.laws.resources import configure, configured
+
+    connector = world.connector("apiKey", "basic", "custom", fields=1)
+    world.need(connector.resources, "no resource can be configured")
+    who, others = world.who("a"), [world.who("b")]
+    if len(world.target.applications) > 1:
+        others.append(world.who("a", world.other_application))
+    for one in (who, *others):
+        world.add(one, connector, settings=world.settings(connector))
+    resource = connector.resources[0]
+    configure(world, who, connector, resource, world.nonce)
+    for other in others:
+        seen = configured(world, other, connector, resource)
+        world.expect(world.nonce not in seen, "leak", "not the other's value", seen)
+
+
+@law("VLT-ISO-09", "isolation", "counts are those of the consumer in the path")
+def counts_are_those_of_their_consumer(world: World) -> None:
+    """Calls of one consumer are not counted for another."""
+    from conformance.laws.records import vault_count
+
+    who, other = world.who("a"), world.who("b")
+    world.listed(other)
+    before = vault_count(world, other)
+    for _ in range(4):
+        world.listed(who)
+    after = vault_count(world, other)
+    world.expect(after == before, "leak", f"{before}", f"{after}")

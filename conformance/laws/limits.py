@@ -1,0 +1,125 @@
+"""Sizes and bytes: long, many, deep, and broken ones."""
+
+from dataclasses import replace
+from statistics import median
+
+from conformance.failures import Request
+from conformance.laws.registry import law
+from conformance.laws.world import World
+from conformance.target import Principal
+
+_FREE = "no maximum in the contract"
+_ROBUST = "a request is served or refused, never an internal error"
+
+
+@law("VLT-LIM-01", "limits", "ConsumerId: freely chosen", "documented")
+def a_long_id_is_kept_whole(world: World) -> None:
+    """Two consumers whose ids differ only after the hundredth character are two."""
+    stem = world.name("long").ljust(100, "x")
+    first, second = (Principal(world.application, stem + end) for end in ("-one", "-two"))
+    for who in (first, second):
+        answer = world.call("consumersAdd", who, body={"consumer_id": who.consumer_id, "metadata": {"user_name": who.consumer_id[-3:]}})
+        world.need(answer.status not in {400, 414, 422}, "ids of 100 characters are refused")
+        world.expect(answer.item.get("consumer_id") == who.consumer_id, "created", who.consumer_id, answer.item.get("consumer_id"))
+    answer = world.call("consumersOne", first)
+    seen = (answer.item.get("consumer_id"), (answer.item.get("metadata") or {}).get("user_name"))
+    world.expect(seen == (first.consumer_id, "one"), "read", str((first.consumer_id, "one")), seen)
+
+
+@law("VLT-LIM-02", "limits", _FREE, "contract", builds_on=("VLT-CNX-05", "VLT-ISO-01"))
+def a_long_value_is_kept_whole(world: World) -> None:
+    """A setting of 300, 4,000 and 20,000 characters comes back whole."""
+    who, connector = world.who(), world.plain()
+    world.add(who, connector)
+    for size in (300, 4_000, 20_000):
+        value = ("0123456789" * (size // 10))[:size]
+        world.patch(who, connector, settings={"long": value}, metadata={"long": value})
+        item = world.one(who, connector)
+        for name in ("settings", "metadata"):
+            seen = (item.get(name) or {}).get("long")
+            world.expect(seen == value, name, f"{size} characters", f"{len(seen) if isinstance(seen, str) else seen} characters")
+
+
+@law("VLT-LIM-03", "limits", _FREE, "contract", builds_on=("VLT-CNX-05", "VLT-ISO-01"))
+def many_settings_are_kept(world: World) -> None:
+    """Forty settings are forty settings, set at once or one after the other."""
+    who, connector = world.who(), world.plain()
+    world.add(who, connector)
+    world.patch(who, connector, settings={f"key{n}": str(n) for n in range(40)})
+    found = world.one(who, connector).get("settings") or {}
+    kept = len([n for n in range(40) if found.get(f"key{n}") == str(n)])
+    world.expect(kept == 40, "kept", "40 settings", f"{kept} settings")
+
+
+@law("VLT-LIM-04", "limits", _FREE, "contract", builds_on=("VLT-CNX-02", "VLT-ISO-01"))
+def many_connections_are_kept(world: World) -> None:
+    """A consumer with a dozen connections has them all."""
+    who = world.who()
+    some = list(world.catalogue)[:12]
+    world.need(len(some) > 1, "the catalogue has one connector at most")
+    for connector in some:
+        world.add(who, connector)
+    on = {(r.get("unified_api"), r.get("service_id")) for r in world.listed(who) if r.get("enabled") is True}
+    lost = [c.path for c in some if (c.unified_api, c.service_id) not in on]
+    world.expect(not lost, "kept", f"{len(some)} connections", f"lost {lost[:3]}")
+
+
+@law("VLT-LIM-05", "limits", "time does not grow with use", "inferred")
+def calls_do_not_get_slower(world: World) -> None:
+    """The sixtieth read of a consumer takes no longer than the first ones."""
+    who, connector = world.who(), world.plain()
+    world.add(who, connector)
+    seconds = []
+    for _ in range(60):
+        world.one(who, connector)
+        seconds.append(world.exchanges[-1].answer.seconds)
+    early, late = median(seconds[2:12]), median(seconds[-10:])
+    world.expect(late < 5 * early + 0.05, "slower", f"about {early * 1000:.1f} ms", f"{late * 1000:.1f} ms")
+
+
+def _raw(world: World, who: Principal, aspect: str, body: bytes) -> None:
+    request = world.target.request("consumersUpdate", who, raw=body)
+    answer = world.send("consumersUpdate", request, quiet=True)
+    world.expect(answer.status < 500, aspect, "a refusal (400)", f"HTTP {answer.status}")
+    after = world.call("consumersOne", who)
+    world.expect(after.is_good, "next", "the next request is served", f"HTTP {after.status}")
+
+
+@law("VLT-LIM-06", "limits", _ROBUST, "documented")
+def broken_bytes_are_refused(world: World) -> None:
+    """Invalid UTF-8, a deep nest of brackets, a lone surrogate and two MiB are no internal errors."""
+    who = world.who()
+    world.consumer(who)
+    deep = 60_000
+    bodies = {
+        "utf-8": b'{"metadata": {"user_name": "\xff\xfe"}}',
+        "depth": b'{"metadata": ' + b"[" * deep + b"]" * deep + b"}",
+        "surrogate": b'{"metadata": {"user_name": "\\ud800"}}',
+        "number": b'{"metadata": {"n": 1e999}}',
+        "nan": b'{"metadata": {"n": NaN}}',
+        "size": b'{"metadata": {"user_name": "' + b"x" * (2 << 20) + b'"}}',
+        "nul": b'{"metadata": {"user_name": "\\u0000"}}',
+    }
+    for aspect, body in bodies.items():
+        _raw(world, who, aspect, body)
+
+
+@law("VLT-LIM-07", "limits", _ROBUST, "documented")
+def odd_requests_are_no_internal_errors(world: World) -> None:
+    """A huge limit, NUL and slashes in a path, long queries and long headers are no internal errors."""
+    who, connector = world.who(), world.connector()
+    world.consumer(who)
+    odd: list[tuple[str, str, Request]] = [
+        ("limit", "consumersAll", world.target.request("consumersAll", who, query={"limit": "9" * 40})),
+        ("limit", "logsAll", world.target.request("logsAll", who, query={"limit": "-" + "9" * 30})),
+        ("cursor", "consumersAll", world.target.request("consumersAll", who, query={"cursor": "x" * 3000})),
+        ("query", "connectionsAll", world.target.request("connectionsAll", who, query=[("api", "crm"), ("api", "sms")])),
+        ("filter", "logsAll", world.target.request("logsAll", who, query={"filter[status_code][x]": "1", "filter": "x"})),
+        ("header", "connectionsAll", world.target.request("connectionsAll", who, headers={"x-padding": "y" * 4000})),
+    ]
+    one = world.target.request("connectionsOne", who, **connector.path)
+    for aspect, tail in (("nul", "%00"), ("slash", "%2F..%2F"), ("utf-8", "%ff%fe"), ("percent", "%25")):
+        odd.append((aspect, "connectionsOne", replace(one, path=one.path + tail)))
+    for aspect, operation_id, request in odd:
+        answer = world.send(operation_id, request, quiet=True)
+        world.expect(answer.status < 500, aspect, "an answer or a refusal", f"HTTP {answer.status}")

@@ -1,0 +1,133 @@
+"""Custom mappings: created, read, updated, deleted, each target field for itself."""
+
+from conformance.laws.registry import law
+from conformance.laws.world import Connector, World
+from conformance.target import Principal
+
+_CRUD = "operations of tag Custom Mappings"
+_BASE = ("VLT-ISO-07",)
+
+
+def ground(world: World, least: int = 1) -> tuple[Principal, Connector, str]:
+    """Return a consumer with a connection that has target fields, and the first of them."""
+    who, connector, targets = grounds(world, least)
+    return who, connector, targets[0]
+
+
+def grounds(world: World, least: int = 1) -> tuple[Principal, Connector, list[str]]:
+    """Find a connection with target fields: those it shows, else the id that the contract shows."""
+    who = world.who()
+    told = [c for c in world.catalogue if len(c.mappings) >= least]
+    if told:
+        connector = world.rng.choice(told)
+        world.add(who, connector, settings=world.settings(connector))
+        return who, connector, list(connector.mappings)
+    known = world.target.capabilities.get("mapping")
+    if known == "none":
+        raise_none(world)
+    for connector in world.catalogue:
+        name = f"{connector.unified_api}+{connector.service_id}"
+        if known and not known.startswith(name + " "):
+            continue
+        if not known and not (connector.resources and connector.auth_type != "oauth2"):
+            continue
+        item = world.add(who, connector, settings=world.settings(connector))
+        rows = [m for m in item.get("custom_mappings") or () if isinstance(m, dict) and m.get("id")]
+        targets = [str(m["id"]) for m in rows]
+        if known:
+            targets = targets or known.split(" ")[1:]
+        elif not targets and connector.resources:
+            guess = f"{connector.unified_api}+{connector.resources[0]}+first_aid_training"
+            answer = world.call("customMappingsAdd", who, body={"value": "$.x"}, target_field_id=guess, **connector.path)
+            if answer.is_good:
+                world.call("customMappingsDelete", who, target_field_id=guess, **connector.path)
+                targets = [guess, f"{connector.unified_api}+{connector.resources[0]}+shirt_size"]
+        if len(targets) >= least:
+            world.target.capabilities["mapping"] = " ".join((name, *targets))
+            return who, connector, targets
+    world.target.capabilities.setdefault("mapping", "none")
+    raise_none(world)
+    return who, world.catalogue[0], []
+
+
+def raise_none(world: World) -> None:
+    """Give up: the deployment has no target field that we know."""
+    world.need(False, "no connection shows a target field of a custom mapping")
+
+
+def _value(world: World) -> str:
+    return f"$['root'].{world.nonce}[?(@.a=='ü')]"
+
+
+@law("VLT-MAP-01", "mappings", _CRUD, "contract", builds_on=_BASE)
+def an_added_mapping_is_read_back(world: World) -> None:
+    """A custom mapping that was added is there, with its value and under its target field."""
+    who, connector, target = ground(world)
+    for answer in (
+        world.call("customMappingsAdd", who, body={"value": _value(world)}, target_field_id=target, **connector.path),
+        world.call("customMappingsOne", who, target_field_id=target, **connector.path),
+    ):
+        if not world.expect(answer.is_good, "found", "the mapping", f"HTTP {answer.status}"):
+            return
+        world.expect(answer.item.get("value") == _value(world), "value", _value(world), answer.item.get("value"))
+        world.expect(answer.item.get("id") == target, "id", target, answer.item.get("id"))
+
+
+@law("VLT-MAP-02", "mappings", _CRUD, "contract", builds_on=("VLT-MAP-01",))
+def an_updated_mapping_is_read_back(world: World) -> None:
+    """An update of a custom mapping is there when it is read."""
+    who, connector, target = ground(world)
+    world.call("customMappingsAdd", who, body={"value": "$.before"}, target_field_id=target, **connector.path)
+    answer = world.call("customMappingsUpdate", who, body={"value": _value(world)}, target_field_id=target, **connector.path)
+    world.expect(answer.is_good, "update", "the mapping", f"HTTP {answer.status}")
+    answer = world.call("customMappingsOne", who, target_field_id=target, **connector.path)
+    world.expect(answer.item.get("value") == _value(world), "value", _value(world), answer.item.get("value"))
+
+
+@law("VLT-MAP-03", "mappings", _CRUD, "contract", builds_on=("VLT-MAP-01",))
+def a_deleted_mapping_is_gone(world: World) -> None:
+    """A deleted custom mapping has no value any more, alone and on its connection."""
+    who, connector, target = ground(world)
+    answer = world.call("customMappingsAdd", who, body={"value": _value(world)}, target_field_id=target, **connector.path)
+    world.need(answer.is_good, "a mapping cannot be added")
+    answer = world.call("customMappingsDelete", who, target_field_id=target, **connector.path)
+    world.expect(answer.is_good, "delete", "204", f"HTTP {answer.status}")
+    answer = world.call("customMappingsOne", who, target_field_id=target, **connector.path)
+    gone = answer.status == 404 or not answer.item.get("value")
+    world.expect(gone, "gone", "404, or no value", answer.item)
+    shown = str(world.one(who, connector).get("custom_mappings"))
+    world.expect(world.nonce not in shown, "shown", "no value on the connection", shown)
+
+
+@law("VLT-MAP-04", "mappings", "target_field_id", "contract", builds_on=("VLT-MAP-01",))
+def target_fields_are_apart(world: World) -> None:
+    """Each target field has its own value, and deleting one leaves the others."""
+    who, connector, targets = grounds(world, 2)
+    for index, target in enumerate(targets[:2]):
+        answer = world.call("customMappingsAdd", who, body={"value": f"$.{world.nonce}{index}"}, target_field_id=target, **connector.path)
+        world.need(answer.is_good, "a mapping cannot be added")
+    first = world.call("customMappingsOne", who, target_field_id=targets[0], **connector.path).item.get("value")
+    world.expect(first == f"$.{world.nonce}0", "apart", f"$.{world.nonce}0", first)
+    world.call("customMappingsDelete", who, target_field_id=targets[1], **connector.path)
+    first = world.call("customMappingsOne", who, target_field_id=targets[0], **connector.path).item.get("value")
+    world.expect(first == f"$.{world.nonce}0", "deleted", f"$.{world.nonce}0", first)
+
+
+@law("VLT-MAP-05", "mappings", "Connection.custom_mappings", "documented", builds_on=("VLT-MAP-01",))
+def a_connection_shows_its_mappings(world: World) -> None:
+    """The connection shows the custom mapping with its value."""
+    who, connector, target = ground(world)
+    answer = world.call("customMappingsAdd", who, body={"value": _value(world)}, target_field_id=target, **connector.path)
+    world.need(answer.is_good, "a mapping cannot be added")
+    rows = [m for m in world.one(who, connector).get("custom_mappings") or () if isinstance(m, dict)]
+    seen = {str(m.get("id")): m.get("value") for m in rows}
+    world.expect(seen.get(target) == _value(world), "shown", f"{target}: {_value(world)}", seen)
+
+
+@law("VLT-MAP-06", "mappings", "CreateCustomMappingRequest.value, required", "contract", builds_on=("VLT-MAP-01",))
+def a_mapping_needs_a_value(world: World) -> None:
+    """A custom mapping without a value, or with one that is no text, is refused and not stored."""
+    who, connector, target = ground(world)
+    for body in ({}, {"value": 7}, {"value": None}):
+        answer = world.call("customMappingsAdd", who, body=body, target_field_id=target, **connector.path)
+        world.expect(answer.is_refusal, "value", "a refusal (400)", f"{body}: HTTP {answer.status}")

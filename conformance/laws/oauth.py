@@ -1,0 +1,300 @@
+"""OAuth: links, states, consents and redirects."""
+
+from dataclasses import replace
+from urllib.parse import parse_qs, unquote_plus, urlsplit
+
+from conformance.failures import Answer, Request
+from conformance.laws.registry import law
+from conformance.laws.sessions import claims_of
+from conformance.laws.world import RETURN_URL, Connector, NotJudged, World, state_of
+from conformance.target import Principal
+
+_URL = "Connection.authorize_url (oauth2 with authorization_code)"
+_STATE = "state: prevents CSRF attacks; OAuthInvalidStateError"
+_FLOW = "connectionsAuthorize, connectionsCallback"
+_LINK = ("VLT-OAU-01",)
+_CONSENT = ("VLT-OAU-01", "VLT-OAU-04")
+
+
+def _ready(world: World, *, complete: bool = True, revocable: bool = False) -> tuple[Principal, Connector, str]:
+    """Add a connection that waits for consent; return its authorize link."""
+    del revocable
+    rows = [c for c in world.catalogue if c.redirects]
+    world.need(rows, "no connector asks for consent")
+    if complete:
+        rows = [c for c in rows if not any(f.get("type") == "select" for f in c.required)] or rows
+    else:
+        rows = [c for c in rows if c.required and not c.before]
+        world.need(rows, "no connector needs a field after the consent")
+    who, connector = world.who(), world.rng.choice(sorted(rows, key=lambda c: c.service_id))
+    return who, connector, link(world, who, connector, complete=complete)
+
+
+def link(world: World, who: Principal, connector: Connector, *, complete: bool = True) -> str:
+    """Add a connection, fill what it asks for, and return its authorize link."""
+    world.add(who, connector)
+    if complete and connector.required:
+        world.patch(who, connector, settings=world.settings(connector))
+    url = world.one(who, connector).get("authorize_url")
+    world.need(isinstance(url, str) and state_of(str(url)), "the connection has no authorize_url with a state")
+    return str(url)
+
+
+def _with_state(world: World, url: str, state: str) -> Request:
+    first = world.target.follow(url)
+    pairs = tuple((n, v) for n, v in first.query if n not in {"state", "redirect_uri"})
+    return replace(first, query=(*pairs, ("state", state), ("redirect_uri", RETURN_URL)))
+
+
+def has_failed(answer: Answer) -> bool:
+    """Whether a step of OAuth was refused: by status, or by a redirect that says so."""
+    if answer.is_refusal:
+        return True
+    query = parse_qs(urlsplit(answer.location).query)
+    return bool({"error_type", "error"} & set(query))
+
+
+def altered(state: str) -> dict[str, str]:
+    """Return states that nobody may accept: another signature, no signature, nonsense."""
+    head, _, signature = state.rpartition(".")
+    if head.count(".") != 1 or len(signature) < 12:
+        return {"altered": state[:-4] + ("AAAA" if not state.endswith("AAAA") else "BBBB"), "nonsense": "no-state"}
+    flipped = signature[:5] + ("B" if signature[5] != "B" else "C") + signature[6:]
+    return {"signature": f"{head}.{flipped}", "unsigned": f"{head}.", "nonsense": "no-state"}
+
+
+@law("VLT-OAU-01", "oauth", _URL, builds_on=("VLT-CNX-02",))
+def only_oauth_connections_can_be_authorized(world: World) -> None:
+    """A connection has an authorize_url if, and only if, a person gives consent for it."""
+    who = world.who()
+    with_consent = [c for c in world.catalogue if c.redirects and not c.before]
+    without = [c for c in world.catalogue if not c.redirects]
+    world.need(with_consent or without, "the catalogue is empty")
+    for connector in with_consent[:2]:
+        world.add(who, connector)
+        url = world.one(who, connector).get("authorize_url")
+        world.expect(isinstance(url, str) and url, "missing", "an authorize_url", url)
+        if isinstance(url, str):
+            ends = f"/vault/authorize/{connector.service_id}/{who.application.id}"
+            world.expect(urlsplit(url).path.endswith(ends), "path", ends, url)
+            world.expect(state_of(url), "state", "a state in the link", url)
+    for kind in ("apiKey", "basic", "none", "custom"):
+        for connector in [c for c in without if c.auth_type == kind][:1]:
+            world.add(who, connector)
+            url = world.one(who, connector).get("authorize_url")
+            world.expect(not url, "surplus", f"no authorize_url with {kind}", url)
+
+
+@law("VLT-OAU-02", "oauth", "settings_required_for_authorization", "seen in clients", builds_on=_LINK)
+def a_link_waits_for_the_settings_it_needs(world: World) -> None:
+    """authorize_url is absent until the settings that authorization requires are stored."""
+    rows = [c for c in world.catalogue if c.redirects and c.before]
+    world.need(rows, "no connector requires settings for authorization")
+    who, connector = world.who(), world.rng.choice(rows)
+    world.add(who, connector)
+    url = world.one(who, connector).get("authorize_url")
+    world.expect(not url, "early", "no authorize_url", url)
+    values = {name: f"https://{world.nonce}.example.com" if "url" in name else f"shop{world.nonce}" for name in connector.before}
+    world.patch(who, connector, settings={**world.settings(connector), **values})
+    url = world.one(who, connector).get("authorize_url")
+    world.expect(url, "late", "an authorize_url", url)
+
+
+@law("VLT-OAU-03", "oauth", _FLOW, "contract", builds_on=_LINK)
+def the_authorize_link_leads_to_the_provider(world: World) -> None:
+    """The link needs no key, redirects with 301, carries the scope, and not yet to the redirect_uri."""
+    _, _, url = _ready(world)
+    first = world.target.follow(url)
+    more = (("redirect_uri", RETURN_URL), ("scope", "openid leads:write"))
+    answer = world.send("connectionsAuthorize", replace(first, query=(*first.query, *more)))
+    redirects = 300 <= answer.status < 400 and answer.location
+    if not world.expect(redirects, "redirect", "a redirect to the provider", f"HTTP {answer.status} {answer.location}"):
+        return
+    world.expect(not answer.location.startswith(RETURN_URL), "skipped", "the provider first", answer.location)
+    query = parse_qs(urlsplit(answer.location).query, keep_blank_values=True)
+    if "scope" in query or not world.target.is_own(answer.location):
+        world.expect("leads:write" in unquote_plus(answer.location), "scope", "the scope handed on", answer.location)
+
+
+@law("VLT-OAU-04", "oauth", "guide: connection states", builds_on=("VLT-OAU-01",))
+def a_given_consent_makes_a_connection_callable(world: World) -> None:
+    """After consent the browser is back at redirect_uri, as it was given, and the connection is callable."""
+    who, connector, url = _ready(world)
+    back = f"{RETURN_URL}?kept=1"
+    location, _ = world.consent(url, redirect_uri=back) if False else world.consent(url)
+    parts = urlsplit(location)
+    world.expect(f"{parts.scheme}://{parts.netloc}{parts.path}" == RETURN_URL, "place", RETURN_URL, location)
+    world.expect("error" not in parse_qs(parts.query), "error", "no error", location)
+    state = world.one(who, connector).get("state")
+    world.expect(state in {"callable", "authorized"}, "state", "callable", state)
+    if not connector.required:
+        world.expect(state == "callable", "callable", "callable: nothing is missing", state)
+
+
+@law("VLT-OAU-05", "oauth", "guide: connection states (authorized)", builds_on=_CONSENT)
+def a_consent_without_a_required_field_is_not_enough(world: World) -> None:
+    """With a required field empty, consent makes a connection authorized; the field makes it callable."""
+    who, connector, url = _ready(world, complete=False)
+    world.consent(url)
+    state = world.one(who, connector).get("state")
+    world.expect(state == "authorized", "authorized", "authorized", state)
+    item = world.one(who, connector)
+    fresh = replace(connector, required=tuple(f for f in item.get("form_fields") or () if isinstance(f, dict) and f.get("required")))
+    world.patch(who, connector, settings=world.settings(fresh))
+    state = world.one(who, connector).get("state")
+    world.expect(state in ({"callable", "invalid"} if connector.validates else {"callable"}), "callable", "callable", state)
+
+
+@law("VLT-OAU-06", "oauth", "failure: error_type, error_message, origin on the redirect", "seen in clients", builds_on=_LINK)
+def a_denied_consent_is_told_and_changes_nothing(world: World) -> None:
+    """After a denial the browser is back with error_type, and the connection is as it was."""
+    who, connector, url = _ready(world)
+    before = world.one(who, connector).get("state")
+    location, _ = world.consent(url, "deny")
+    query = parse_qs(urlsplit(location).query)
+    world.expect(location.startswith(RETURN_URL), "place", RETURN_URL, location)
+    world.expect({"error_type", "error"} & set(query), "error", "error_type on the redirect", location)
+    state = world.one(who, connector).get("state")
+    world.expect(state == before, "state", str(before), state)
+
+
+@law("VLT-OAU-07", "oauth", _STATE, builds_on=_LINK)
+def an_altered_state_is_refused(world: World) -> None:
+    """Authorize, callback and revoke refuse a state that is altered, unsigned or none, and change nothing."""
+    who, connector, url = _ready(world)
+    before = world.one(who, connector).get("state")
+    for aspect, state in altered(state_of(url)).items():
+        answer = world.send("connectionsAuthorize", _with_state(world, url, state))
+        world.expect(has_failed(answer), f"authorize {aspect}", "a refusal", f"HTTP {answer.status} {answer.location}")
+        request = Request("GET", "/vault/callback", (("state", state), ("code", "conformance-code")))
+        answer = world.send("connectionsCallback", request)
+        world.expect(has_failed(answer), f"callback {aspect}", "a refusal", f"HTTP {answer.status} {answer.location}")
+        revoke = url.replace("/vault/authorize/", "/vault/revoke/")
+        answer = world.send("connectionsRevoke", _with_state(world, revoke, state))
+        world.expect(has_failed(answer), f"revoke {aspect}", "a refusal", f"HTTP {answer.status} {answer.location}")
+    state = world.one(who, connector).get("state")
+    world.expect(state == before, "changed", str(before), state)
+
+
+@law("VLT-OAU-08", "oauth", _STATE, builds_on=(*_CONSENT, "VLT-OAU-07"))
+def a_state_can_be_used_once(world: World) -> None:
+    """The callback of a flow that has ended is refused when it is sent again."""
+    _, _, url = _ready(world)
+    world.consent(url)
+    calls = [e for e in world.exchanges if e.operation_id == "connectionsCallback"]
+    world.need(calls and not has_failed(calls[-1].answer), "no callback was seen")
+    answer = world.send("connectionsCallback", calls[-1].request)
+    world.expect(has_failed(answer), "replayed", "a refusal", f"HTTP {answer.status} {answer.location}")
+
+
+@law("VLT-OAU-09", "oauth", _STATE, builds_on=(*_LINK, "VLT-OAU-07"))
+def a_state_is_bound_to_its_link(world: World) -> None:
+    """A state is refused for another connector and for another application."""
+    _, connector, url = _ready(world)
+    others = [c for c in world.catalogue if c.redirects and c.service_id != connector.service_id]
+    paths = []
+    if others:
+        paths.append(("service", others[0].service_id, world.application.id))
+    if len(world.target.applications) > 1:
+        paths.append(("application", connector.service_id, world.target.applications[1].id))
+    world.need(paths, "there is no other connector and no other application")
+    for aspect, service, application in paths:
+        for verb, operation_id in (("authorize", "connectionsAuthorize"), ("revoke", "connectionsRevoke")):
+            request = _with_state(world, url, state_of(url))
+            answer = world.send(operation_id, replace(request, path=f"/vault/{verb}/{service}/{application}"))
+            world.expect(has_failed(answer), f"{verb} {aspect}", "a refusal", f"HTTP {answer.status} {answer.location}")
+
+
+@law("VLT-OAU-10", "oauth", "redirects lead back to a page (OAuthRedirectUriError)", "documented", builds_on=_LINK)
+def a_redirect_never_leads_to_a_script(world: World) -> None:
+    """A redirect_uri that is no http(s) address is refused, or at least never followed."""
+    _, _, url = _ready(world)
+    first = world.target.follow(url)
+    for bad in ("javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,<script>1</script>", "vbscript:x", "file:///etc/passwd"):
+        answer = world.send("connectionsAuthorize", replace(first, query=(*first.query, ("redirect_uri", bad))))
+        if world.target.capabilities.get("consent") and not has_failed(answer) and answer.status < 400:
+            more = (("redirect_uri", bad), ("mock_consent", "approve"))
+            answer = world.send("connectionsAuthorize", replace(first, query=(*first.query, *more)))
+            for _ in range(4):
+                if not (answer.location and world.target.is_own(answer.location)) or urlsplit(answer.location).scheme not in {"http", "https"}:
+                    break
+                answer = world.send("connectionsCallback", world.target.follow(answer.location))
+        scheme = urlsplit(answer.location).scheme.lower()
+        world.expect(scheme in {"", "http", "https"}, "script", "a refusal", f"HTTP {answer.status} {answer.location}")
+
+
+@law("VLT-OAU-11", "oauth", "the redirect_uri of the authorize link counts", "documented", builds_on=_CONSENT)
+def the_callback_leads_to_no_other_place(world: World) -> None:
+    """A redirect_uri on the callback itself is not followed, and the final address is the given one."""
+    _, _, url = _ready(world)
+    if world.target.capabilities.get("consent") is None:
+        raise NotJudged("no consent can be given here without a person (--capability consent=mock)")
+    first = world.target.follow(url)
+    way = world.target.capabilities["consent"]
+    more = (("redirect_uri", RETURN_URL), *((("mock_consent", "approve"),) if way == "mock" else ()))
+    answer = world.send("connectionsAuthorize", replace(first, query=(*first.query, *more)))
+    if way == "code":
+        state = state_of(answer.location) or state_of(url)
+        step = Request("GET", "/vault/callback", (("state", state), ("code", "conformance-code")))
+    else:
+        step = world.target.follow(answer.location)
+    for _ in range(4):
+        if not step.path.endswith("/vault/callback"):
+            answer = world.send("provider", step)
+            world.need(world.target.is_own(answer.location), "the callback was not reached")
+            step = world.target.follow(answer.location)
+            continue
+        evil = replace(step, query=(*step.query, ("redirect_uri", "https://evil.example/steal")))
+        answer = world.send("connectionsCallback", evil)
+        host = urlsplit(answer.location).netloc
+        world.expect(host != "evil.example", "evil", RETURN_URL, answer.location)
+        if answer.is_refusal:
+            return
+        world.expect(answer.location.startswith(RETURN_URL), "place", RETURN_URL, answer.location)
+        return
+
+
+@law("VLT-OAU-12", "secrets", "OAuth 2.0 Security BCP: no token in a URL", "documented", builds_on=_CONSENT)
+def no_redirect_carries_a_token(world: World) -> None:
+    """The final redirect carries no token and no code."""
+    _, _, url = _ready(world)
+    location, _ = world.consent(url)
+    parts = urlsplit(location)
+    names = set(parse_qs(parts.query)) | set(parse_qs(parts.fragment))
+    world.expect(not names & {"access_token", "refresh_token", "code", "id_token"}, "token", "no token", location)
+
+
+@law("VLT-OAU-13", "oauth", "connectionsRevoke; vault.connection.revoked", builds_on=(*_CONSENT, "VLT-OAU-07"))
+def a_revoked_connection_is_added_again(world: World) -> None:
+    """After a revocation the browser is back at redirect_uri, and the connection waits for consent."""
+    rows = [c for c in world.catalogue if c.redirects and not any(f.get("type") == "select" for f in c.required)]
+    world.need(rows, "no connector asks for consent")
+    for index, connector in enumerate(rows[:8]):
+        who = world.who(f"r{index}")
+        world.consent(link(world, who, connector))
+        url = world.one(who, connector).get("revoke_url")
+        if isinstance(url, str) and url:
+            break
+    else:
+        raise NotJudged("no connection can be revoked")
+    request = _with_state(world, url, state_of(url))
+    answer = world.send("connectionsRevoke", request)
+    for _ in range(4):
+        if not answer.location or answer.location.startswith(RETURN_URL) or not world.target.is_own(answer.location):
+            break
+        answer = world.send("provider", world.target.follow(answer.location))
+    world.expect(answer.location.startswith(RETURN_URL), "place", RETURN_URL, f"HTTP {answer.status} {answer.location}")
+    state = world.one(who, connector).get("state")
+    world.expect(state not in {"callable", "authorized"}, "state", "added", state)
+
+
+@law("VLT-OAU-14", "oauth", "state is a JWT of its connection", "seen in clients", builds_on=_LINK)
+def a_state_names_its_connection(world: World) -> None:
+    """A state that is a JWT names the consumer, the application and the service of its connection."""
+    who, connector, url = _ready(world)
+    claims = claims_of(state_of(url))
+    wanted = {"consumer_id": who.consumer_id, "application_id": who.application.id, "service_id": connector.service_id, "unified_api": connector.unified_api}
+    for name, value in wanted.items():
+        if name in claims:
+            world.expect(claims[name] == value, name, value, claims[name])
+    world.need(world.judged, "the state names nothing")

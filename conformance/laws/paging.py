@@ -1,0 +1,212 @@
+"""Pages: any way through a list gives the list."""
+
+from typing import Any
+
+from conformance.failures import Answer
+from conformance.laws.registry import law
+from conformance.laws.world import World
+from conformance.target import Principal
+
+_PAGES = "parameters limit and cursor; schemas Meta and Links"
+
+
+def cursors(answer: Answer) -> dict[str, Any]:
+    """Return the cursors of a page."""
+    meta = answer.json.get("meta") if isinstance(answer.json, dict) else None
+    found = meta.get("cursors") if isinstance(meta, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def ids(answer: Answer) -> list[str]:
+    """Return the consumer ids of a page."""
+    return [str(row.get("consumer_id")) for row in answer.items]
+
+
+def pages(world: World, who: Principal, limit: int, most: int = 120) -> list[Answer]:
+    """Walk forward through the whole list of consumers."""
+    found: list[Answer] = []
+    query: dict[str, Any] = {"limit": limit}
+    while len(found) < most:
+        answer = world.call("consumersAll", who, query=query)
+        world.need(answer.is_good and isinstance(answer.data, list), "no list of consumers")
+        found.append(answer)
+        following = cursors(answer).get("next")
+        if not following or following == query.get("cursor"):
+            return found
+        if not answer.items and len(found) > 1:
+            return found
+        query["cursor"] = following
+    return found
+
+
+def some(world: World, count: int) -> tuple[Principal, list[str]]:
+    """Create consumers; return who asks, and their ids."""
+    made = []
+    for index in range(count):
+        who = world.who(f"{index:02d}")
+        world.consumer(who)
+        made.append(who.consumer_id)
+    return world.who("00"), made
+
+
+def _size(world: World, who: Principal) -> int:
+    """Return a limit that goes through the list in a bounded number of pages."""
+    answer = world.call("consumersAll", who, query={"limit": 200})
+    world.need(answer.is_good and cursors(answer) is not None, "no list of consumers")
+    total = len(answer.items) + (1000 if cursors(answer).get("next") else 0)
+    return max(3, total // 12) if total <= 200 else 150
+
+
+@law("VLT-PAG-01", "pagination", _PAGES, "contract", builds_on=("VLT-PAG-04",))
+def pages_are_the_list_once(world: World) -> None:
+    """Whatever the limit, the pages together hold each consumer once."""
+    who, made = some(world, 7)
+    size = _size(world, who)
+    for limit in (size, size + 2):
+        walked = pages(world, who, limit)
+        world.need(not cursors(walked[-1]).get("next"), "the list does not end")
+        got = [i for page in walked for i in ids(page)]
+        lost = [i for i in made if i not in got]
+        world.expect(not lost, "lost", "every consumer", f"limit {limit}: {len(lost)} of {len(made)} are on no page")
+        twice = sorted({i for i in got if got.count(i) > 1})
+        world.expect(not twice, "repeated", "each consumer once", f"limit {limit}: {twice[:3]} come again")
+
+
+@law("VLT-PAG-02", "pagination", "limit: number of results to return, default 20", "contract", builds_on=("VLT-PAG-04",))
+def a_page_holds_what_was_asked_for(world: World) -> None:
+    """A page holds `limit` items, or 20 without one, unless the list ends on it."""
+    who, made = some(world, 45)
+    for limit in (1, 5, 40, None):
+        query = {"limit": limit} if limit else {}
+        answer = world.call("consumersAll", who, query=query)
+        world.need(answer.is_good and isinstance(answer.data, list), "no list of consumers")
+        wanted = min(limit or 20, len(made))
+        size = len(answer.items)
+        world.expect(size == wanted, f"limit {limit or 'default'}", f"{wanted} items", f"{size} items")
+
+
+@law("VLT-PAG-03", "pagination", _PAGES, "contract", reads_only=True, builds_on=("VLT-PAG-04", "VLT-PAG-01"))
+def the_last_page_has_no_next(world: World) -> None:
+    """The list ends: its last page has no next cursor, and every page before it has items."""
+    who = world.who()
+    size = _size(world, who)
+    walked = pages(world, who, size, most=120)
+    world.expect(len(walked) < 120, "endless", "a last page", "120 pages and no end")
+    world.expect(not cursors(walked[-1]).get("next"), "next", "null", cursors(walked[-1]).get("next"))
+    empty = [n for n, page in enumerate(walked) if not page.items and n > 0]
+    world.expect(not empty, "empty", "items on every page", f"page {empty[:1]} is empty")
+
+
+@law("VLT-PAG-04", "pagination", "schemas Meta and Links", "contract", reads_only=True)
+def a_page_describes_itself(world: World) -> None:
+    """A page says how many items it holds, and its cursors and links agree."""
+    who = world.who()
+    answer = world.call("consumersAll", who, query={"limit": 2})
+    world.need(answer.is_good and isinstance(answer.data, list), "no list of consumers")
+    meta = answer.json.get("meta")
+    if not world.expect(isinstance(meta, dict), "meta", "meta with cursors", meta):
+        return
+    count = meta.get("items_on_page")
+    world.expect(count == len(answer.items), "items_on_page", str(len(answer.items)), count)
+    links = answer.json.get("links")
+    if not world.expect(isinstance(links, dict), "links", "links", links):
+        return
+    for name in ("next", "previous"):
+        both = (bool(cursors(answer).get(name)), bool(links.get(name)))
+        world.expect(both[0] == both[1], name, "a cursor and a link, or neither", both)
+
+
+@law("VLT-PAG-05", "pagination", "schema Links", "contract", builds_on=("VLT-PAG-04",))
+def a_link_leads_where_its_cursor_leads(world: World) -> None:
+    """The link to the next page gives the page that the next cursor gives."""
+    who, _ = some(world, 5)
+    first = world.call("consumersAll", who, query={"limit": 2})
+    link, cursor = (first.json.get("links") or {}).get("next"), cursors(first).get("next")
+    world.need(link and cursor, "there is no next page")
+    by_cursor = world.call("consumersAll", who, query={"limit": 2, "cursor": cursor})
+    request = world.target.request("consumersAll", who, query=world.target.follow(link).query)
+    by_link = world.send("consumersAll", request)
+    world.expect(by_link.is_good, "status", "a page", f"HTTP {by_link.status}")
+    world.expect(ids(by_link) == ids(by_cursor), "items", str(ids(by_cursor)), ids(by_link))
+
+
+@law("VLT-PAG-06", "pagination", "Meta.cursors.previous", "contract", builds_on=("VLT-PAG-04", "VLT-PAG-01"))
+def previous_leads_back(world: World) -> None:
+    """From the third page, previous leads to the second."""
+    who, _ = some(world, 8)
+    walked = pages(world, who, 2, most=3)
+    world.need(len(walked) == 3, "there is no third page")
+    back = cursors(walked[2]).get("previous")
+    if world.expect(back, "cursor", "a previous cursor on the third page", back):
+        answer = world.call("consumersAll", who, query={"limit": 2, "cursor": back})
+        world.expect(ids(answer) == ids(walked[1]), "items", str(ids(walked[1])), ids(answer))
+
+
+@law("VLT-PAG-07", "pagination", "cursors instead of offsets", "inferred", builds_on=("VLT-PAG-04", "VLT-PAG-01"))
+def an_insertion_between_pages_disturbs_nothing(world: World) -> None:
+    """Consumers that are created while a client pages neither repeat nor hide others."""
+    who, made = some(world, 6)
+    size = _size(world, who)
+    got: list[str] = []
+    query: dict[str, Any] = {"limit": size}
+    for step in range(80):
+        answer = world.call("consumersAll", who, query=query)
+        world.need(answer.is_good, "no list of consumers")
+        got += ids(answer)
+        following = cursors(answer).get("next")
+        if not following:
+            break
+        query["cursor"] = following
+        if step < 3:
+            world.consumer(world.who(f"{'!0z'[step]}-new"))
+    lost = [i for i in made if i not in got]
+    twice = sorted({i for i in got if got.count(i) > 1})
+    world.expect(not lost, "lost", "every earlier consumer", f"{lost[:3]} are on no page")
+    world.expect(not twice, "repeated", "each consumer once", f"{twice[:3]} come again")
+
+
+@law("VLT-PAG-08", "pagination", "InvalidCursorError (errors page)", "inferred", reads_only=True)
+def a_cursor_that_is_none_is_refused(world: World) -> None:
+    """A cursor that the deployment did not give out is refused."""
+    who = world.who()
+    for operation_id in ("consumersAll", "logsAll"):
+        answer = world.call(operation_id, who, query={"cursor": "~no cursor~"})
+        world.expect(answer.is_refusal, operation_id, "a refusal (400)", f"HTTP {answer.status}")
+
+
+@law("VLT-PAG-09", "pagination", "limit: minimum 1, maximum 200", "contract", reads_only=True)
+def the_bounds_of_limit_hold(world: World) -> None:
+    """A limit of 1 or 200 is served; 0, 201, -1 and what is no number are refused."""
+    who = world.who()
+    for operation_id in ("consumersAll", "logsAll"):
+        for limit in ("1", "200"):
+            answer = world.call(operation_id, who, query={"limit": limit})
+            world.expect(answer.is_good, "legal", "a page", f"limit={limit}: HTTP {answer.status}")
+        for limit in ("0", "201", "-1", "ten", "1.5"):
+            answer = world.call(operation_id, who, query={"limit": limit})
+            world.expect(answer.is_refusal, "illegal", "a refusal (400)", f"limit={limit}: HTTP {answer.status}")
+
+
+@law("VLT-PAG-10", "pagination", _PAGES, "contract", builds_on=("VLT-PAG-04", "VLT-LOG-01", "VLT-FIL-04", "VLT-PAG-01"))
+def pages_of_logs_are_the_logs_once(world: World) -> None:
+    """Whatever the limit, the pages of the logs together hold each call once."""
+    who = world.who()
+    world.consumer(who)
+    for index in range(7):
+        world.call("connectionsOne", who, unified_api="crm", service_id=f"no-such-{world.nonce}-{index}")
+    calls = {e.request.path for e in world.exchanges if e.operation_id == "connectionsOne"}
+    got: list[str] = []
+    query: dict[str, Any] = {"limit": 3, "filter[status_code]": 404}
+    for _ in range(12):
+        answer = world.call("logsAll", who, query=query)
+        world.need(answer.is_good and isinstance(answer.data, list), "no logs")
+        world.expect(len(answer.items) <= 3, "limit", "3 items at most", f"{len(answer.items)} items")
+        got += [path for row in answer.items for path in calls if str(row.get("path", "")).endswith(path)]
+        following = cursors(answer).get("next")
+        if not following:
+            break
+        query["cursor"] = following
+    world.need(got, "refused calls are not logged")
+    lost = calls - set(got)
+    world.expect(not lost, "lost", "every call", f"{len(lost)} of 7 are on no page")
+    world.expect(len(got) == len(set(got)), "repeated", "each call once", f"{len(got)} entries for 7 calls")

@@ -1,0 +1,209 @@
+"""Logs and counts: every call leaves one trace, and no call two."""
+
+from typing import Any
+
+from conformance.laws.registry import law
+from conformance.laws.world import World
+from conformance.target import Principal
+
+_LOG = "schema Log; logsAll"
+_COUNTS = "RequestCountAllocation; consumerRequestCountsAll"
+ALWAYS = {"start_datetime": "2020-01-01T00:00:00.000Z", "end_datetime": "2099-12-31T00:00:00.000Z"}
+LONG_AGO = {"start_datetime": "2020-01-01T00:00:00.000Z", "end_datetime": "2020-12-31T00:00:00.000Z"}
+
+
+def vault_count(world: World, who: Principal) -> float:
+    """Return how many Vault calls of a consumer are counted."""
+    answer = world.call("consumersOne", who)
+    counts = answer.item.get("request_counts")
+    world.need(answer.is_good and isinstance(counts, dict), "no request counts")
+    value = (counts or {}).get("vault")
+    world.need(isinstance(value, int | float), "no count of Vault calls")
+    return float(value or 0)
+
+
+def _entries(world: World, who: Principal, method: str, path: str) -> list[dict[str, Any]]:
+    rows = world.logs(who)
+    return [e for e in rows if str(e.get("path", "")).partition("?")[0].endswith(path) and e.get("http_method") == method]
+
+
+def _mixed(world: World, who: Principal) -> list[tuple[str, str, int, str]]:
+    """Make calls of several kinds; return method, path, status and request id of each."""
+    connector = world.plain()
+    steps: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("connectionsAdd", {"body": {"enabled": True}, **connector.path}),
+        ("connectionsOne", connector.path),
+        ("connectionsUpdate", {"body": {"metadata": {"n": "1"}}, **connector.path}),
+        ("sessionsCreate", {}),
+        ("connectionsDelete", connector.path),
+    )
+    for operation_id, arguments in steps:
+        world.call(operation_id, who, **arguments)
+    return [(e.request.method, e.request.path, e.answer.status, e.answer.headers.get("x-apideck-request-id", "")) for e in world.exchanges]
+
+
+@law("VLT-LOG-01", "logs", _LOG, "contract")
+def each_call_is_logged_once(world: World) -> None:
+    """Each call of a consumer is one entry of its logs, read or write."""
+    who = world.who()
+    made = _mixed(world, who)
+    rows = world.logs(who)
+    world.need(isinstance(rows, list), "no logs")
+    for method, path, status, _ in made:
+        world.need(status < 400, "a call was refused")
+        asked = len([m for m in made if m[:2] == (method, path)])
+        same = [e for e in rows if str(e.get("path", "")).partition("?")[0].endswith(path) and e.get("http_method", method) == method]
+        loose = same or [e for e in rows if e.get("id") == _id_of(made, method, path)]
+        world.expect(len(loose) == asked, "once", f"{asked} entry for {method} {path}", f"{len(loose)} entries")
+
+
+def _id_of(made: list[tuple[str, str, int, str]], method: str, path: str) -> str:
+    return next(row[3] for row in made if row[:2] == (method, path))
+
+
+@law("VLT-LOG-02", "logs", "logs newest first", "inferred", builds_on=("VLT-LOG-01",))
+def logs_come_newest_first(world: World) -> None:
+    """The log of a later call stands before that of an earlier one."""
+    who = world.who()
+    for index in range(3):
+        world.call("connectionsOne", who, unified_api="crm", service_id=f"no-such-{world.nonce}-{index}")
+    connector = world.plain()
+    world.add(who, connector)
+    world.target.clock.sleep(0.01)
+    world.call("connectionsDelete", who, **connector.path)
+    rows = [e for e in world.logs(who) if e.get("http_method") in {"POST", "DELETE"}]
+    order = [e.get("http_method") for e in rows]
+    world.need(len(order) == 2, "calls are not logged")
+    world.expect(order == ["DELETE", "POST"], "order", "DELETE before POST", order)
+
+
+@law("VLT-LOG-03", "logs", _LOG, "contract", builds_on=("VLT-LOG-01", "VLT-ENV-03"))
+def an_entry_tells_what_happened(world: World) -> None:
+    """A log entry has the method, the path, the status and the success of its call, and its consumer."""
+    who = world.who()
+    made = _mixed(world, who)
+    unknown = f"no-such-{world.nonce}"
+    world.call("connectionsOne", who, unified_api="crm", service_id=unknown)
+    refused = world.exchanges[-1].answer.status
+    rows = world.logs(who)
+    world.need(len(rows) >= 3, "calls are not logged")
+    by_id = {str(e.get("id")): e for e in rows}
+    for method, path, status, id in made:
+        entry = by_id.get(id)
+        if entry is None:
+            continue
+        seen = (entry.get("http_method"), entry.get("status_code"), entry.get("success"), entry.get("consumer_id"))
+        world.expect(seen == (method, status, True, who.consumer_id), "entry", str((method, status, True, who.consumer_id)), seen)
+        world.expect(path in str(entry.get("path")), "path", path, entry.get("path"))
+    for entry in [e for e in rows if unknown in str(e.get("path"))]:
+        pair = (entry.get("status_code"), entry.get("success"))
+        world.expect(pair == (refused, False), "refusal", str((refused, False)), pair)
+    methods = {str(e.get("http_method")) for e in rows}
+    world.expect({"POST", "PATCH"} <= methods, "methods", "POST and PATCH among the methods", sorted(methods))
+    owners = {str(e.get("consumer_id")) for e in rows}
+    world.expect(owners == {who.consumer_id}, "consumer", who.consumer_id, sorted(owners))
+
+
+@law("VLT-LOG-04", "logs", _LOG, "documented", builds_on=("VLT-LOG-01",))
+def a_refused_call_is_logged(world: World) -> None:
+    """A call that is refused is in the logs too, as no success."""
+    who, unknown = world.who(), f"no-such-{world.nonce}"
+    world.listed(who)
+    answer = world.call("connectionsOne", who, unified_api="crm", service_id=unknown)
+    world.need(answer.is_refusal, "the call was not refused")
+    rows = [e for e in world.logs(who) if unknown in str(e.get("path"))]
+    if world.expect(len(rows) == 1, "logged", "one entry", f"{len(rows)} entries"):
+        pair = (rows[0].get("status_code"), rows[0].get("success"))
+        world.expect(pair == (answer.status, False), "entry", str((answer.status, False)), pair)
+
+
+@law("VLT-LOG-05", "logs", "x-apideck-request-id is the id of the log", "documented", builds_on=("VLT-LOG-01", "VLT-HDR-02"))
+def the_request_id_of_an_answer_finds_its_entry(world: World) -> None:
+    """The x-apideck-request-id of an answer is the id of its log entry."""
+    who, connector = world.who(), world.plain()
+    answer = world.call("connectionsOne", who, **connector.path)
+    world.add(who, connector)
+    found = answer.headers.get("x-apideck-request-id")
+    world.need(found, "answers have no request id")
+    ids = [str(e.get("id")) for e in world.logs(who)]
+    world.need(ids, "calls are not logged")
+    world.expect(found in ids, "id", str(found), ids[:4])
+
+
+@law("VLT-CNT-01", "counts", _COUNTS, "documented", builds_on=("VLT-CNT-03",))
+def each_call_is_counted_once(world: World) -> None:
+    """A consumer's count of Vault calls grows by the calls that were made, and by no more."""
+    who, connector = world.who(), world.plain()
+    world.add(who, connector)
+    before = vault_count(world, who)
+    for _ in range(3):
+        world.one(who, connector)
+    world.patch(who, connector, metadata={"n": "1"})
+    after = vault_count(world, who)
+    world.expect(after - before == 4, "count", "4 more", f"{after - before:g} more")
+
+
+@law("VLT-CNT-02", "counts", _COUNTS, "documented", builds_on=("VLT-CNT-01",))
+def the_aggregate_is_the_sum(world: World) -> None:
+    """aggregated_request_count is the sum of request_counts, for one consumer and for a range."""
+    who = world.who()
+    for _ in range(3):
+        world.listed(who)
+    for operation_id, query in (("consumersOne", {}), ("consumerRequestCountsAll", ALWAYS)):
+        item = world.call(operation_id, who, query=query).item
+        counts = item.get("request_counts")
+        world.need(isinstance(counts, dict), "no request counts")
+        total = sum(v for v in (counts or {}).values() if isinstance(v, int | float))
+        seen = item.get("aggregated_request_count")
+        world.expect(seen == total, "sum", f"{total:g}", seen)
+
+
+@law("VLT-CNT-03", "counts", _COUNTS, "contract")
+def a_range_counts_the_calls_in_it(world: World) -> None:
+    """Counts of a range that holds now are those of the consumer; of one long ago, none; and they name it."""
+    who = world.who()
+    for _ in range(3):
+        world.listed(who)
+    now = world.call("consumerRequestCountsAll", who, query=ALWAYS)
+    past = world.call("consumerRequestCountsAll", who, query=LONG_AGO)
+    world.need(now.is_good and past.is_good, "no counts")
+    seen = (now.item.get("request_counts") or {}).get("vault")
+    world.expect(seen == 3, "now", "3", seen)
+    old = past.item.get("aggregated_request_count")
+    world.expect(old in {0, None}, "long ago", "0", old)
+    names = (now.item.get("consumer_id"), now.item.get("application_id"))
+    world.expect(names == (who.consumer_id, who.application.id), "names", str((who.consumer_id, who.application.id)), names)
+
+
+@law("VLT-CNT-04", "counts", _COUNTS, "contract", builds_on=("VLT-CNT-01", "VLT-CSM-06"))
+def the_list_counts_as_one_does(world: World) -> None:
+    """The counts of a consumer in the list are those it has alone."""
+    from conformance.laws.isolation import listed_ids
+
+    who = world.who()
+    for _ in range(3):
+        world.listed(who)
+    alone = world.call("consumersOne", who).item.get("request_counts")
+    listed_ids(world, who)
+    rows = [r for e in world.exchanges if e.operation_id == "consumersAll" for r in e.answer.items]
+    mine = next((r for r in rows if r.get("consumer_id") == who.consumer_id), None)
+    world.need(mine is not None and alone, "the consumer is not listed")
+    seen = (mine or {}).get("request_counts")
+    world.expect(seen == alone, "list", str(alone), seen)
+
+
+@law("VLT-CNT-05", "validation", "start_datetime, end_datetime: required", "contract")
+def a_range_must_be_dates(world: World) -> None:
+    """Counts are refused without a start or an end, and for dates that are none."""
+    who = world.who()
+    world.consumer(who)
+    start, end = ALWAYS["start_datetime"], ALWAYS["end_datetime"]
+    queries = (
+        ("missing", {"end_datetime": end}),
+        ("missing", {"start_datetime": start}),
+        ("nonsense", {"start_datetime": "yesterday", "end_datetime": end}),
+        ("nonsense", {"start_datetime": start, "end_datetime": "2026-13-45T99:00:00Z"}),
+    )
+    for aspect, query in queries:
+        answer = world.call("consumerRequestCountsAll", who, query=query)
+        world.expect(answer.is_refusal, aspect, "a refusal (400)", f"{query}: HTTP {answer.status}")

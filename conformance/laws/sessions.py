@@ -1,0 +1,179 @@
+"""Sessions: what the token says, whom it lets in, and for how long."""
+
+import base64
+import json
+from typing import Any
+
+from conformance.failures import Answer
+from conformance.laws.registry import law
+from conformance.laws.world import NotJudged, World
+from conformance.target import Principal
+
+_CLAIMS = "session tokens (HS256) as clients decode them"
+_LIFE = "session_length; sessionsCreate"
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    """Return the claims of a JWT, unverified."""
+    try:
+        part = token.split(".")[1]
+        found = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (ValueError, IndexError) as error:
+        raise NotJudged("the session token is not a JWT") from error
+    return found if isinstance(found, dict) else {}
+
+
+def _open(world: World, who: Principal, **body: Any) -> tuple[str, dict[str, Any]]:
+    answer = world.call("sessionsCreate", who, **({"body": body} if body else {}))
+    world.need(answer.is_good, "a session cannot be created")
+    token = str(answer.item.get("session_token", ""))
+    return token, claims_of(token)
+
+
+def _signed_like(parts: tuple[str, str, str]) -> str:
+    return ".".join(parts)
+
+
+def _part(value: dict[str, Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+def _with_token(world: World, who: Principal, token: str, operation_id: str = "connectionsAll") -> Answer:
+    return world.call(operation_id, Principal(who.application, who.consumer_id, token))
+
+
+@law("VLT-SES-01", "sessions", _CLAIMS, "seen in clients")
+def a_token_names_its_consumer_and_application(world: World) -> None:
+    """The token of a session carries the consumer and the application that it was made for."""
+    who = world.who()
+    _, claims = _open(world, who)
+    world.expect(claims.get("consumer_id") == who.consumer_id, "consumer_id", who.consumer_id, claims.get("consumer_id"))
+    app = claims.get("application_id")
+    world.expect(app == who.application.id, "application_id", who.application.id, app)
+
+
+@law("VLT-SES-02", "sessions", _LIFE, "contract")
+def a_session_lasts_as_long_as_was_asked(world: World) -> None:
+    """A session lasts an hour, or its session_length."""
+    who = world.who()
+    for length, seconds in ((None, 3600), ("30m", 1800), ("24h", 86400), ("2h", 7200)):
+        body = {"settings": {"session_length": length}} if length else {}
+        _, claims = _open(world, who, **body)
+        both = (claims.get("iat"), claims.get("exp"))
+        if world.expect(all(isinstance(t, int | float) for t in both), "exp", "iat and exp", both):
+            lasts = both[1] - both[0]
+            world.expect(abs(lasts - seconds) <= 2, f"{length or 'default'}", f"{seconds} s", f"{lasts} s")
+
+
+@law("VLT-SES-03", "sessions", "maximum 1 week (session_length)", "contract", builds_on=("VLT-SES-02",))
+def no_session_lasts_longer_than_a_week(world: World) -> None:
+    """A length of more than a week is refused or cut, and one that is none is refused."""
+    who = world.who()
+    for length in ("8d", "200h", "400d", "9000h"):
+        answer = world.call("sessionsCreate", who, body={"settings": {"session_length": length}})
+        if answer.is_good:
+            claims = claims_of(str(answer.item.get("session_token", "")))
+            lasts = claims.get("exp", 1e12) - claims.get("iat", 0)
+            world.expect(lasts <= 604_800 + 2, "week", "a week at most", f"{length}: {lasts} s")
+        else:
+            world.expect(answer.is_refusal, "refused", "a refusal", f"HTTP {answer.status}")
+    answer = world.call("sessionsCreate", who, body={"settings": {"session_length": "soon"}})
+    world.expect(answer.is_refusal, "nonsense", "a refusal of 'soon'", f"HTTP {answer.status}")
+
+
+@law("VLT-SES-04", "sessions", "CreateSessionResponse", "documented")
+def the_session_uri_holds_the_token(world: World) -> None:
+    """The address of Hosted Vault ends in the session's token."""
+    who = world.who()
+    answer = world.call("sessionsCreate", who)
+    world.need(answer.is_good, "a session cannot be created")
+    token, uri = str(answer.item.get("session_token")), str(answer.item.get("session_uri"))
+    world.expect(token and token in uri, "uri", "the token in session_uri", uri)
+
+
+@law("VLT-SES-05", "sessions", "session JWT as bearer token", "seen in clients")
+def a_token_lets_its_consumer_in(world: World) -> None:
+    """The token works as bearer token for the connections of its own consumer."""
+    who = world.who()
+    token, _ = _open(world, who)
+    answer = _with_token(world, who, token)
+    world.expect(answer.is_good, "own", "the connections", f"HTTP {answer.status} {answer.body[:160]!r}")
+
+
+@law("VLT-SES-06", "sessions", "a JWT is signed (RFC 7519)", "documented")
+def an_altered_token_is_refused(world: World) -> None:
+    """A token with another signature, another claim, or none (`alg: none`) is refused."""
+    who = world.who()
+    token, claims = _open(world, who)
+    head, body, signature = token.split(".")
+    flipped = ("B" if signature[5] != "B" else "C").join((signature[:5], signature[6:]))
+    longer = _part({**claims, "exp": claims.get("exp", 0) + 86_400})
+    forged = {
+        "signature": _signed_like((head, body, flipped)),
+        "claims": _signed_like((head, longer, signature)),
+        "no signature": _signed_like((head, body, "")),
+        "alg none": _signed_like((_part({"alg": "none", "typ": "JWT"}), longer, "")),
+        "alg None": _signed_like((_part({"alg": "None", "typ": "JWT"}), body, signature)),
+    }
+    for aspect, altered in forged.items():
+        answer = _with_token(world, who, altered)
+        world.expect(answer.is_refusal, aspect, "a refusal (401)", f"HTTP {answer.status}")
+
+
+@law("VLT-SES-07", "sessions", "temporary access of one consumer", "documented")
+def a_token_lets_nobody_else_in(world: World) -> None:
+    """The token opens neither another consumer, nor another application, nor the list of consumers."""
+    who, other = world.who("a"), world.who("b")
+    world.consumer(other)
+    token, _ = _open(world, who)
+    answer = _with_token(world, other, token)
+    world.expect(answer.is_refusal, "consumer", "a refusal (401)", f"HTTP {answer.status}")
+    for operation_id in ("consumersAll",):
+        answer = _with_token(world, who, token, operation_id)
+        world.expect(answer.is_refusal, "all consumers", "a refusal (401)", f"HTTP {answer.status}")
+    if len(world.target.applications) > 1:
+        answer = _with_token(world, Principal(world.other_application, who.consumer_id), token)
+        world.expect(answer.is_refusal, "application", "a refusal (401)", f"HTTP {answer.status}")
+
+
+@law("VLT-SES-08", "sessions", _LIFE, "contract", builds_on=("VLT-SES-02",))
+def an_expired_token_is_refused(world: World) -> None:
+    """A token is refused once it has expired."""
+    who = world.who()
+    answer = world.call("sessionsCreate", who, body={"settings": {"session_length": "1s"}})
+    world.need(answer.is_good, "sessions of a second are not offered")
+    token = str(answer.item.get("session_token"))
+    claims = claims_of(token)
+    world.need(0 < claims.get("exp", 0) - claims.get("iat", 0) <= 3, "sessions of a second are not offered")
+    world.target.clock.sleep(claims["exp"] - claims["iat"] + 1.2)
+    answer = _with_token(world, who, token)
+    world.expect(answer.is_refusal, "expired", "a refusal (401)", f"HTTP {answer.status}")
+
+
+@law("VLT-SES-09", "sessions", "ConsumerId: Vault will upsert a consumer", "documented")
+def a_session_creates_its_consumer(world: World) -> None:
+    """A session of a consumer that does not exist creates it, with the metadata that was given."""
+    who = world.who()
+    _open(world, who, consumer_metadata={"user_name": world.nonce})
+    answer = world.call("consumersOne", who)
+    if world.expect(answer.is_good, "upsert", "the consumer", f"HTTP {answer.status}"):
+        name = (answer.item.get("metadata") or {}).get("user_name")
+        world.expect(name in {world.nonce, None}, "metadata", world.nonce, name)
+
+
+@law("VLT-SES-10", "sessions", _CLAIMS, "seen in clients")
+def a_token_carries_what_was_asked_for(world: World) -> None:
+    """redirect_uri, settings, theme and consumer_metadata of the request are claims of the token."""
+    who = world.who()
+    wanted = {
+        "redirect_uri": "https://app.conformance.example/back",
+        "settings": {"unified_apis": ["crm"], "show_logs": False, "allow_actions": ["delete"]},
+        "theme": {"vault_name": "Ada's", "primary_color": "#286efa"},
+        "consumer_metadata": {"user_name": "Ada"},
+    }
+    _, claims = _open(world, who, **wanted)
+    world.expect(claims.get("redirect_uri") == wanted["redirect_uri"], "redirect_uri", str(wanted["redirect_uri"]), claims.get("redirect_uri"))
+    for name in ("settings", "theme", "consumer_metadata"):
+        found, asked = claims.get(name), wanted[name]
+        kept = isinstance(found, dict) and isinstance(asked, dict) and all(found.get(k) == v for k, v in asked.items())
+        world.expect(kept, name, str(asked), found)

@@ -1,0 +1,289 @@
+"""What a law works with: principals of its own, a catalogue, calls, and the book of what it saw."""
+
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from conformance.failures import Answer, Exchange, Failure, Request
+from conformance.laws.registry import Law
+from conformance.target import Application, Principal, Target
+
+VOLATILE = frozenset({"authorize_url", "revoke_url", "updated_at", "modified", "request_count_updated"})
+RETURN_URL = "https://app.conformance.example/done"
+
+
+class NotJudged(Exception):
+    """A law cannot be judged here, and why."""
+
+
+@dataclass(frozen=True)
+class Connector:
+    """What the catalogue of the deployment says of one connector under one unified API."""
+
+    unified_api: str
+    service_id: str
+    auth_type: str
+    grant: str
+    required: tuple[Mapping[str, Any], ...]
+    before: tuple[str, ...]
+    resources: tuple[str, ...]
+    validates: bool
+    mappings: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> dict[str, str]:
+        """The path parameters that name a connection to it."""
+        return {"unified_api": self.unified_api, "service_id": self.service_id}
+
+    @property
+    def redirects(self) -> bool:
+        """Whether a person gives consent at a provider."""
+        return self.auth_type == "oauth2" and self.grant in {"", "authorization_code"}
+
+
+def read_catalogue(answer: Answer) -> tuple[Connector, ...]:
+    """Read the connectors out of an answer of connectionsAll."""
+    rows = []
+    for item in answer.items:
+        api, service = item.get("unified_api"), item.get("service_id")
+        if not (isinstance(api, str) and isinstance(service, str)):
+            continue
+        fields = [f for f in item.get("form_fields") or () if isinstance(f, dict) and f.get("id")]
+        targets = [m.get("id") for m in item.get("custom_mappings") or () if isinstance(m, dict)]
+        rows.append(
+            Connector(
+                api,
+                service,
+                str(item.get("auth_type", "")),
+                str(item.get("oauth_grant_type") or ""),
+                tuple(f for f in fields if f.get("required")),
+                tuple(map(str, item.get("settings_required_for_authorization") or ())),
+                tuple(map(str, item.get("configurable_resources") or ())),
+                bool(item.get("validation_support")),
+                tuple(str(t) for t in targets if t),
+            )
+        )
+    return tuple(rows)
+
+
+@dataclass
+class World:
+    """The world of one law: its consumers are its own, and what it expects is counted."""
+
+    target: Target
+    law: Law
+    seed: int
+    catalogue: tuple[Connector, ...]
+    turn: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    exchanges: list[Exchange] = field(default_factory=list)
+    judged: int = 0
+
+    def __post_init__(self) -> None:
+        self.rng = random.Random(f"{self.seed} {self.law.id}")  # noqa: S311 - repeatable, not secret
+        self.nonce = f"{self.rng.getrandbits(32):08x}"
+        self._order = list(self.catalogue)
+        self.rng.shuffle(self._order)
+
+    # --- who ---
+
+    @property
+    def application(self) -> Application:
+        """The application under judgement."""
+        return self.target.applications[0]
+
+    @property
+    def other_application(self) -> Application:
+        """The second application, for the laws between applications."""
+        if len(self.target.applications) < 2:
+            raise NotJudged("no second application was given (--other-app-id, --other-api-key)")
+        return self.target.applications[1]
+
+    def name(self, suffix: str = "a") -> str:
+        """Return a consumer id of this law alone."""
+        return f"{self.target.prefix}{self.law.id[4:].lower()}-{self.turn}-{suffix}"
+
+    def who(self, suffix: str = "a", application: Application | None = None) -> Principal:
+        """Return a consumer of this law's own; for a law that only reads, the one that was named."""
+        if not self.target.profile.may_write:
+            if self.target.consumer is None:
+                raise NotJudged("reads only: name a consumer of yours with --consumer")
+            return Principal(application or self.application, self.target.consumer)
+        return Principal(application or self.application, self.name(suffix))
+
+    def secret(self, name: str, value: str) -> str:
+        """Return the value, kept out of every artefact."""
+        return self.target.secrets.add(value, f"VAULT_{name.upper()}")
+
+    # --- calls ---
+
+    def call(self, operation_id: str, who: Principal, **arguments: Any) -> Answer:
+        """Call an operation and keep the exchange."""
+        return self.send(operation_id, self.target.request(operation_id, who, **arguments))
+
+    def send(self, operation_id: str, request: Request, *, quiet: bool = False) -> Answer:
+        """Send a request and keep the exchange."""
+        exchange = self.target.send(operation_id, request, quiet=quiet)
+        self.exchanges.append(exchange)
+        return exchange.answer
+
+    # --- book ---
+
+    def expect(self, holds: object, aspect: str, expected: str, seen: Any) -> bool:
+        """Count a judgement, and keep a failure where it does not hold."""
+        self.judged += 1
+        if holds:
+            return True
+        last = self.exchanges[-1] if self.exchanges else None
+        self.failures.append(
+            Failure(
+                law=self.law.id,
+                name=self.law.name,
+                area=self.law.area,
+                promise=self.law.promise,
+                expected=expected,
+                seen=self.target.secrets.hidden(_short(seen)),
+                source=f"{self.law.source} ({self.law.sureness})",
+                aspect=aspect,
+                operation=last.operation_id if last else "",
+                must=self.law.must,
+                exchanges=tuple(self.exchanges[-8:]),
+                replay={"kind": "law", "law": self.law.id, "seed": self.seed},
+            )
+        )
+        return False
+
+    def need(self, holds: object, reason: str) -> None:
+        """Give up judging where a step that the law takes for granted went wrong."""
+        if not holds:
+            last = self.exchanges[-1] if self.exchanges else None
+            what = f" ({last.operation_id} answered {last.answer.status})" if last else ""
+            raise NotJudged(reason + what)
+
+    # --- the catalogue ---
+
+    def connector(self, *kinds: str, fields: int = 0, **wanted: Any) -> Connector:
+        """Return a connector of one of the auth types with at least so many required fields."""
+        for kind in kinds or ("apiKey", "basic", "custom", "oauth2", "none"):
+            for row in self._order:
+                fits = row.auth_type == kind and len(row.required) >= fields
+                if fits and all(bool(getattr(row, name)) is want for name, want in wanted.items()):
+                    return row
+        raise NotJudged("the catalogue has no connector for it")
+
+    def plain(self, fields: int = 1) -> Connector:
+        """Return a connector whose settings are all it needs."""
+        return self.connector("apiKey", "basic", "custom", fields=fields)
+
+    def settings(self, connector: Connector, take: int | None = None) -> dict[str, Any]:
+        """Return values for the required fields, or for the first few."""
+        rows = connector.required if take is None else connector.required[:take]
+        return {str(row["id"]): self._value(row) for row in rows}
+
+    def _value(self, row: Mapping[str, Any]) -> Any:
+        name, kind = str(row["id"]), str(row.get("type", "text"))
+        for option in row.get("options") or ():
+            if isinstance(option, dict) and option.get("value") is not None:
+                return option["value"]
+        if name == "api_key" or row.get("sensitive"):
+            return self.secret(name, f"canary-{name}-{self.nonce}")
+        if kind == "url" or "url" in name:
+            return f"https://{self.nonce}.example.com"
+        plain: dict[str, Any] = {"email": "ada@example.com", "number": 7, "checkbox": True}
+        if kind in plain:
+            return plain[kind]
+        return "ada@example.com" if name == "email" else f"v{self.nonce}"
+
+    # --- steps that laws take for granted ---
+
+    def add(self, who: Principal, connector: Connector, **body: Any) -> dict[str, Any]:
+        """Add a connection; its own law judges whether that works."""
+        answer = self.call("connectionsAdd", who, body={"enabled": True, **body}, **connector.path)
+        self.need(answer.is_good, "a connection cannot be added")
+        return answer.item
+
+    def patch(self, who: Principal, connector: Connector, **body: Any) -> dict[str, Any]:
+        """Update a connection."""
+        answer = self.call("connectionsUpdate", who, body=body, **connector.path)
+        self.need(answer.is_good, "a connection cannot be updated")
+        return answer.item
+
+    def one(self, who: Principal, connector: Connector) -> dict[str, Any]:
+        """Read a connection."""
+        answer = self.call("connectionsOne", who, **connector.path)
+        self.need(answer.is_good and answer.item, "a connection cannot be read")
+        return answer.item
+
+    def listed(self, who: Principal, **query: str) -> list[dict[str, Any]]:
+        """Read the connections of a consumer."""
+        answer = self.call("connectionsAll", who, query=query)
+        self.need(answer.is_good and isinstance(answer.data, list), "no list of connections")
+        return answer.items
+
+    def consumer(self, who: Principal, **body: Any) -> dict[str, Any]:
+        """Create a consumer."""
+        answer = self.call("consumersAdd", who, body={"consumer_id": who.consumer_id, **body})
+        self.need(answer.is_good, "a consumer cannot be created")
+        return answer.item
+
+    def logs(self, who: Principal, **query: Any) -> list[dict[str, Any]]:
+        """Read up to 200 log entries of a consumer."""
+        answer = self.call("logsAll", who, query={"limit": 200, **query})
+        self.need(answer.is_good and isinstance(answer.data, list), "no logs")
+        return answer.items
+
+    # --- consent ---
+
+    def consent(self, authorize_url: str, decision: str = "approve", **query: str) -> tuple[str, list[Answer]]:
+        """Walk from an authorize link to where the provider's answer leads; return that address.
+
+        How a consent is given without a person is a capability of the deployment: a decision on
+        the authorize link (`mock`), or any code at the callback (`code`).
+        """
+        way = self.target.capabilities.get("consent")
+        if way is None:
+            raise NotJudged("no consent can be given here without a person (--capability consent=mock)")
+        if way == "code" and decision != "approve":
+            raise NotJudged("a denial cannot be given here without a person")
+        first = self.target.follow(authorize_url)
+        more = {"redirect_uri": RETURN_URL, **({"mock_consent": decision} if way == "mock" else {}), **query}
+        request = replace(first, query=(*first.query, *more.items()))
+        answers = [self.send("connectionsAuthorize", request)]
+        if way == "code" and answers[0].status in {301, 302, 303, 307}:
+            state = state_of(answers[0].location) or state_of(authorize_url)
+            pairs = (("state", state), ("code", "conformance-code"))
+            answers.append(self.send("connectionsCallback", Request("GET", "/vault/callback", pairs)))
+        for _ in range(6):
+            location = answers[-1].location
+            if not location or location.startswith(RETURN_URL) or not self.target.is_own(location):
+                break
+            step = self.target.follow(location)
+            operation = self.target.contract.operation_at("GET", step.path)
+            answers.append(self.send(operation.operation_id if operation else "provider", step))
+        return answers[-1].location, answers
+
+
+def state_of(url: str) -> str:
+    """Return the state that a link carries."""
+    return (parse_qs(urlsplit(url).query).get("state") or [""])[0]
+
+
+def still(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what does not change by being read again."""
+    return {key: value for key, value in item.items() if key not in VOLATILE}
+
+
+def difference(before: Any, after: Any) -> str:
+    """Tell in a few words where two values differ."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        keys = [k for k in {**before, **after} if before.get(k, ...) != after.get(k, ...)]
+        return "; ".join(f"{k}: {_short(before.get(k), 120)} -> {_short(after.get(k), 120)}" for k in keys[:4])
+    return f"{_short(before, 200)} -> {_short(after, 200)}"
+
+
+def _short(value: Any, most: int = 600) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= most else text[:most] + "…"

@@ -1,0 +1,67 @@
+"""Named ways to run: which phases, how much, and what a run may do to its target."""
+
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1", "in-process"})
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    name: str
+    help: str
+    phases: tuple[str, ...]
+    seconds: float
+    max_requests: int
+    histories: int = 0
+    history_length: int = 0
+    generated: int = 0
+    may_write: bool = True
+    rate: float = 0.0
+    patience: float = 0.0
+
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile("smoke", "the laws, deterministic, in seconds", ("laws",), 15.0, 6_000),
+        Profile(
+            "quick",
+            "for CI: the laws, the contract case by case, short histories",
+            ("laws", "coverage", "stateful", "robustness", "webhooks"),
+            60.0,
+            40_000,
+            histories=40,
+            history_length=12,
+        ),
+        Profile(
+            "thorough",
+            "everything, as long as the budget lasts",
+            ("laws", "coverage", "stateful", "robustness", "webhooks", "fuzzing"),
+            600.0,
+            400_000,
+            histories=400,
+            history_length=25,
+            generated=60,
+        ),
+        Profile(
+            "live",
+            "for staging: reads only, slowly, unless writes are allowed",
+            ("laws", "coverage"),
+            900.0,
+            2_000,
+            may_write=False,
+            rate=5.0,
+            patience=5.0,
+        ),
+    )
+}
+
+
+def chosen(name: str | None, base_url: str, *, allow_writes: bool) -> Profile:
+    """Return the profile by name; `live` by default for any address that is not loopback."""
+    host = urlsplit(base_url).hostname or ""
+    profile = PROFILES[name or ("quick" if host in LOOPBACK else "live")]
+    if profile.name == "live" and allow_writes:
+        return replace(profile, may_write=True)
+    return profile

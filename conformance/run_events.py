@@ -1,0 +1,82 @@
+"""What happens in a run, told as events: the engine emits them, the reports consume them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from conformance.failures import Cause, Failure
+
+Outcome = Literal["passed", "failed", "not judged", "waived"]
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    base_url: str
+    profile: str
+    seed: int
+    run_id: str
+    phases: tuple[str, ...]
+    capabilities: Mapping[str, str]
+    version: str
+
+
+@dataclass(frozen=True)
+class PhaseStarted:
+    phase: str
+    total: int
+
+
+@dataclass(frozen=True)
+class CaseJudged:
+    """One law, history or group of cases has been judged."""
+
+    phase: str
+    id: str
+    name: str
+    area: str
+    outcome: Outcome
+    reason: str
+    judged: int
+    requests: int
+    seconds: float
+    failures: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True)
+class PhaseFinished:
+    phase: str
+    cases: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Progress:
+    phase: str
+    done: int
+    total: int
+    what: str
+    failures: int
+    requests: int
+    seconds: float
+    seconds_left: float | None
+
+
+@dataclass(frozen=True)
+class RunFinished:
+    outcome: Literal["conforms", "fails", "interrupted"]
+    level: str
+    areas: Mapping[str, str]
+    causes: tuple[Cause, ...]
+    warnings: tuple[Cause, ...]
+    waived: tuple[Cause, ...]
+    notes: tuple[str, ...]
+    not_judged: Mapping[str, str]
+    coverage: Mapping[str, Any]
+    requests: int
+    seconds: float
+    seed: int
+    residue: Mapping[str, int] = field(default_factory=dict)
+
+
+RunEvent = RunStarted | PhaseStarted | CaseJudged | PhaseFinished | Progress | RunFinished
+Listener = Callable[[RunEvent], None]

@@ -1,0 +1,457 @@
+"""The deployment under judgement, behind the one guard that every request passes."""
+
+import asyncio
+import http.client
+import io
+import json
+import re
+import ssl
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote, unquote, unquote_plus, urlencode, urlsplit
+
+from conformance.contract import Contract, Operation
+from conformance.failures import Answer, Exchange, Request
+from conformance.profiles import Profile
+
+UNSET: Any = object()
+_JWT = re.compile(r"eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*")
+
+
+class TargetUnreachable(Exception):
+    """Nobody answers at the address."""
+
+
+class GuardRefused(Exception):
+    """The guard does not let a request through."""
+
+
+class BudgetSpent(Exception):
+    """The run may send no more requests, or has no more time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    id: str
+    key: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks: an application with its key, and one of its consumers."""
+
+    application: Application
+    consumer_id: str
+    bearer: str | None = None
+
+
+class Clock(Protocol):
+    def now(self) -> float:
+        """Return the time in seconds."""
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+
+
+class WallClock:
+    """The time of the machine."""
+
+    def now(self) -> float:
+        """Return the time in seconds."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+class Transport(Protocol):
+    def exchange(self, request: Request) -> Answer:
+        """Send one request and return its answer."""
+
+
+class HttpTransport:
+    """Keep-alive connections of the standard library, one a thread: every byte is ours."""
+
+    def __init__(self, base_url: str, timeout: float = 30.0) -> None:
+        parts = urlsplit(base_url)
+        self._host, self._port = parts.hostname or "", parts.port
+        self._secure, self._prefix = parts.scheme == "https", parts.path.rstrip("/")
+        self._timeout, self._local = timeout, threading.local()
+
+    def _connection(self) -> http.client.HTTPConnection:
+        found: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
+        if found is None:
+            if self._secure:
+                context = ssl.create_default_context()
+                found = http.client.HTTPSConnection(
+                    self._host, self._port, timeout=self._timeout, context=context
+                )
+            else:
+                found = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
+            self._local.connection = found
+        return found
+
+    def exchange(self, request: Request) -> Answer:
+        """Send one request; once more where an idle connection was closed meanwhile."""
+        for last in (False, True):
+            connection = self._connection()
+            started = time.perf_counter()
+            fresh = connection.sock is None
+            try:
+                target = self._prefix + request.path
+                if request.query:
+                    target += "?" + urlencode(request.query)
+                connection.putrequest(request.method, target, skip_accept_encoding=True)
+                for name, value in request.headers:
+                    connection.putheader(name, value.encode("utf-8"))
+                body = request.body
+                if body is not None or request.method in {"POST", "PATCH", "PUT"}:
+                    connection.putheader("content-length", str(len(body or b"")))
+                connection.endheaders(body or None)
+                response = connection.getresponse()
+                payload = response.read()
+            except (OSError, http.client.HTTPException) as error:
+                connection.close()
+                if last or fresh or isinstance(error, TimeoutError):
+                    raise TargetUnreachable(f"{type(error).__name__}: {error}") from error
+                continue
+            headers = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, headers, payload, time.perf_counter() - started)
+        raise TargetUnreachable("no answer")
+
+
+class WsgiTransport:
+    """A WSGI application called in this process."""
+
+    def __init__(self, application: Callable[..., Any]) -> None:
+        self._application = application
+
+    def exchange(self, request: Request) -> Answer:
+        """Call the application."""
+        body = request.body or b""
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": request.method,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": request.path,
+            "RAW_URI": request.path,
+            "QUERY_STRING": urlencode(request.query),
+            "SERVER_NAME": "in-process",
+            "SERVER_PORT": "80",
+            "HTTP_HOST": "in-process",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "CONTENT_LENGTH": str(len(body)),
+            "wsgi.input": io.BytesIO(body),
+            "wsgi.errors": io.StringIO(),
+            "wsgi.url_scheme": "http",
+            "wsgi.version": (1, 0),
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": False,
+            "wsgi.run_once": False,
+        }
+        for name, value in request.headers:
+            key = name.upper().replace("-", "_")
+            latin = value.encode("utf-8").decode("latin-1")
+            environ[key if key == "CONTENT_TYPE" else f"HTTP_{key}"] = latin
+        caught: list[Any] = []
+        started = time.perf_counter()
+
+        def start(status: str, headers: list[tuple[str, str]], _: object = None) -> None:
+            caught.extend((int(status.split()[0]), headers))
+
+        payload = b"".join(self._application(environ, start))
+        headers = {name.lower(): value for name, value in caught[1]}
+        return Answer(caught[0], headers, payload, time.perf_counter() - started)
+
+
+class AsgiTransport:
+    """An ASGI application called in this process, on a loop of its own."""
+
+    def __init__(self, application: Callable[..., Any]) -> None:
+        self._application, self._loop = application, asyncio.new_event_loop()
+
+    def exchange(self, request: Request) -> Answer:
+        """Call the application."""
+        return self._loop.run_until_complete(self._exchange(request))
+
+    async def _exchange(self, request: Request) -> Answer:
+        headers = [(n.lower().encode(), v.encode("utf-8")) for n, v in request.headers]
+        headers.append((b"host", b"in-process"))
+        if request.body is not None:
+            headers.append((b"content-length", str(len(request.body)).encode()))
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": request.method,
+            "scheme": "http",
+            "path": request.path,
+            "raw_path": request.path.encode(),
+            "root_path": "",
+            "query_string": urlencode(request.query).encode(),
+            "headers": headers,
+            "server": ("in-process", 80),
+            "client": ("127.0.0.1", 1),
+        }
+        sent: list[dict[str, Any]] = []
+        unread = [{"type": "http.request", "body": request.body or b"", "more_body": False}]
+
+        async def receive() -> dict[str, Any]:
+            return unread.pop() if unread else {"type": "http.disconnect"}
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        started = time.perf_counter()
+        await self._application(scope, receive, send)
+        got = {n.decode().lower(): v.decode("latin-1") for n, v in sent[0].get("headers", [])}
+        payload = b"".join(message.get("body", b"") for message in sent[1:])
+        return Answer(sent[0]["status"], got, payload, time.perf_counter() - started)
+
+
+@dataclass
+class Secrets:
+    """Values that no artefact may hold, and the placeholders that stand for them."""
+
+    placeholder_by_value: dict[str, str] = field(default_factory=dict)
+
+    def add(self, value: str, name: str) -> str:
+        """Keep a value out of every artefact."""
+        if len(value) >= 4:
+            self.placeholder_by_value.setdefault(value, "${" + name + "}")
+        return value
+
+    def hidden(self, text: str) -> str:
+        """Return the text with each secret replaced by its placeholder."""
+        for value in sorted(self.placeholder_by_value, key=len, reverse=True):
+            if value in text:
+                text = text.replace(value, self.placeholder_by_value[value])
+        return _JWT.sub("${VAULT_JWT}", text)
+
+
+@dataclass
+class Ledger:
+    """Consumers that the run made or may have made, written down before they are made."""
+
+    path: Path | None = None
+    made: dict[tuple[str, str], None] = field(default_factory=dict)
+
+    def record(self, application_id: str, consumer_id: str) -> None:
+        """Write a consumer down, once."""
+        if (application_id, consumer_id) in self.made:
+            return
+        self.made[(application_id, consumer_id)] = None
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a", encoding="utf-8") as file:
+                row = {"application_id": application_id, "consumer_id": consumer_id}
+                file.write(json.dumps(row) + "\n")
+                file.flush()
+
+    @staticmethod
+    def read(path: Path) -> list[tuple[str, str]]:
+        """Return the application and consumer ids of a ledger, also of a torn one."""
+        rows = []
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                row = json.loads(line)
+                rows.append((str(row["application_id"]), str(row["consumer_id"])))
+            except (ValueError, KeyError, TypeError):
+                continue
+        return list(dict.fromkeys(rows))
+
+
+class Target:
+    """Calls by operation, through the guard: ledger, rate, budget, patience."""
+
+    def __init__(
+        self,
+        contract: Contract,
+        transport: Transport,
+        base_url: str,
+        applications: Sequence[Application],
+        profile: Profile,
+        *,
+        prefix: str,
+        ledger: Ledger | None = None,
+        clock: Clock | None = None,
+        consumer: str | None = None,
+        deadline: float | None = None,
+    ) -> None:
+        self.contract, self.transport, self.base_url = contract, transport, base_url.rstrip("/")
+        self.applications, self.profile, self.prefix = tuple(applications), profile, prefix
+        self.ledger, self.clock, self.consumer = ledger or Ledger(), clock or WallClock(), consumer
+        self.deadline = deadline
+        self.secrets = Secrets()
+        for application in self.applications:
+            self.secrets.add(application.key, f"{application.label}_API_KEY")
+        self.capabilities: dict[str, str] = {}
+        self.lag = 0.0
+        self.requests = 0
+        self.observed: dict[tuple[str, int], int] = {}
+        self.exercised: dict[str, set[str]] = {}
+        self.listeners: list[Callable[[Exchange], None]] = []
+        self._lock = threading.Lock()
+        self._last_write = -1e9
+        self._last_sent = -1e9
+
+    def path(self, operation: Operation, values: Mapping[str, str]) -> str:
+        """Return the path of an operation with its parameters filled in."""
+        return re.sub(r"\{(\w+)\}", lambda m: quote(str(values[m[1]]), safe=""), operation.path)
+
+    def request(
+        self,
+        operation_id: str,
+        who: Principal,
+        *,
+        query: Sequence[tuple[str, str]] | Mapping[str, Any] = (),
+        body: Any = UNSET,
+        raw: bytes | None = None,
+        headers: Mapping[str, str | None] | None = None,
+        **path: str,
+    ) -> Request:
+        """Build the request of an operation; a header given as None is left out."""
+        operation = self.contract.operations[operation_id]
+        if any(p.name == "consumer_id" for p in operation.parameters):
+            path.setdefault("consumer_id", who.consumer_id)
+        fixed: dict[str, str | None] = {}
+        if not operation.is_public:
+            fixed["authorization"] = f"Bearer {who.bearer or who.application.key}"
+            fixed["x-apideck-app-id"] = who.application.id
+            if operation.needs_consumer:
+                fixed["x-apideck-consumer-id"] = who.consumer_id
+        payload = raw
+        if body is not UNSET:
+            payload = json.dumps(body).encode()
+        if payload is not None:
+            fixed["content-type"] = "application/json"
+        fixed.update(headers or {})
+        pairs = query.items() if isinstance(query, Mapping) else query
+        return Request(
+            operation.method,
+            self.path(operation, path),
+            tuple((str(k), str(v)) for k, v in pairs),
+            tuple((name, value) for name, value in fixed.items() if value is not None),
+            payload,
+        )
+
+    def call(self, operation_id: str, who: Principal, **arguments: Any) -> Exchange:
+        """Build a request of an operation and send it."""
+        return self.send(operation_id, self.request(operation_id, who, **arguments))
+
+    def send(self, operation_id: str, request: Request, *, quiet: bool = False) -> Exchange:
+        """Send a request through the guard; `quiet` keeps the answer from the listeners."""
+        operation = self.contract.operations.get(operation_id)
+        self._guard(operation, request)
+        for attempt in range(8):
+            self._pace(operation)
+            answer = self.transport.exchange(request)
+            if answer.status not in {429, 503} or "retry-after" not in answer.headers or attempt == 7:
+                break
+            self.clock.sleep(_retry_after(answer.headers["retry-after"]))
+        if operation is None or operation.writes:
+            self._last_write = self.clock.now()
+        exchange = Exchange(operation_id, request, answer)
+        if operation is not None:
+            self._observe(operation, exchange)
+        if not quiet:
+            for listener in self.listeners:
+                listener(exchange)
+        return exchange
+
+    def follow(self, url: str) -> Request:
+        """Return the request for a link of the target itself."""
+        parts = urlsplit(url)
+        prefix = urlsplit(self.base_url).path.rstrip("/")
+        pairs = [part.partition("=") for part in parts.query.split("&") if part]
+        query = tuple((unquote_plus(name), unquote_plus(value)) for name, _, value in pairs)
+        return Request("GET", parts.path.removeprefix(prefix), query, (("accept", "*/*"),))
+
+    def is_own(self, url: str) -> bool:
+        """Whether a link leads to the target itself."""
+        here, there = urlsplit(self.base_url), urlsplit(url)
+        return not there.netloc or there.netloc == here.netloc
+
+    def _observe(self, operation: Operation, exchange: Exchange) -> None:
+        key = (operation.operation_id, exchange.answer.status)
+        with self._lock:
+            self.observed[key] = self.observed.get(key, 0) + 1
+            seen = self.exercised.setdefault(operation.operation_id, set())
+            seen.update(f"query {name}" for name, _ in exchange.request.query)
+            if exchange.request.body:
+                seen.add("body")
+
+    def _guard(self, operation: Operation | None, request: Request) -> None:
+        with self._lock:
+            self.requests += 1
+            if self.requests > self.profile.max_requests:
+                raise BudgetSpent(f"more than {self.profile.max_requests} requests")
+        if self.deadline is not None and self.clock.now() > self.deadline:
+            raise BudgetSpent("the time is spent")
+        writes = operation.writes if operation else request.method not in {"GET", "HEAD", "OPTIONS"}
+        consumer = self._named(operation, request)
+        own = consumer is None or consumer.startswith(self.prefix)
+        if self.profile.name == "live" and not own and consumer != self.consumer:
+            raise GuardRefused(f"{consumer!r} is not a consumer of this run")
+        if not writes and (own is False or consumer is None):
+            return
+        if not self.profile.may_write:
+            if writes:
+                raise GuardRefused(f"{request.method} {request.path} would write")
+            raise GuardRefused("a read may create its consumer: name one with --consumer")
+        if not own:
+            raise GuardRefused(f"{consumer!r} is not a consumer of this run")
+        if consumer is not None:
+            for app in self.applications:
+                if request.header("x-apideck-app-id") == app.id:
+                    self.ledger.record(app.id, consumer)
+
+    def _named(self, operation: Operation | None, request: Request) -> str | None:
+        if operation is not None and "{consumer_id}" in operation.path:
+            return unquote(request.path.split("/")[3]) or None
+        if operation is not None and operation.operation_id == "consumersAdd":
+            try:
+                body = json.loads(request.body or b"null")
+            except (ValueError, RecursionError):
+                return None
+            name = body.get("consumer_id") if isinstance(body, dict) else None
+            return name if isinstance(name, str) and name else None
+        return request.header("x-apideck-consumer-id") or None
+
+    def _pace(self, operation: Operation | None) -> None:
+        now = self.clock.now()
+        if self.lag and operation is not None and not operation.writes:
+            wait = self._last_write + self.lag - now
+            if wait > 0:
+                self.clock.sleep(wait)
+        if self.profile.rate:
+            wait = self._last_sent + 1 / self.profile.rate - self.clock.now()
+            if wait > 0:
+                self.clock.sleep(wait)
+        self._last_sent = self.clock.now()
+
+    def curl(self, request: Request) -> str:
+        """Return the request as a command that runs, secrets as variables of the shell."""
+        url = self.base_url + request.path
+        if request.query:
+            url += "?" + urlencode(request.query)
+        parts = [f"curl -sS -X {request.method} {_quoted(self.secrets.hidden(url))}"]
+        parts += [f"-H {_quoted(self.secrets.hidden(f'{n}: {v}'))}" for n, v in request.headers]
+        if request.body is not None:
+            text = self.secrets.hidden(request.body.decode("utf-8", "replace"))
+            parts.append(f"--data-binary {_quoted(text if len(text) < 4000 else text[:4000])}")
+        return " ".join(parts)
+
+
+def _quoted(text: str) -> str:
+    safe = text.replace("'", "'\"'\"'")
+    return "'" + re.sub(r"\$\{(\w+)\}", r"""'"${\1}"'""", safe) + "'"
+
+
+def _retry_after(value: str) -> float:
+    return min(60.0, float(value)) if re.fullmatch(r"\d+(\.\d+)?", value) else 1.0
