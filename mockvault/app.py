@@ -67,12 +67,20 @@ class MockVault:
     """The mock as an ASGI application, with its parts for those who run it in their process."""
 
     def __init__(
-        self, vault_app: ASGIApp, side_app: ASGIApp, applications: Applications, contract: Contract
+        self,
+        vault_app: ASGIApp,
+        side_app: ASGIApp,
+        applications: Applications,
+        contract: Contract,
+        health: Health,
+        catalogue: Catalogue,
     ) -> None:
         self._vault_app = vault_app
         self._side_app = side_app
         self.applications = applications
         self.contract = contract
+        self.health = health
+        self.catalogue = catalogue
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve what is beside the API by its own routes, all else by the contract."""
@@ -122,6 +130,8 @@ def create_app(
         control.router(),
         applications,
         contract,
+        service.health,
+        catalogue,
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from mockvault.domain.connectors import Connector, CustomField, Resource
 from mockvault.domain.entities import Connection
+from mockvault.domain.errors import ValueRefused
 from mockvault.vault.connections import Connections, Held, find_resource
 from mockvault.vault.surroundings import Surroundings
 
@@ -37,9 +38,20 @@ class Resources:
     ) -> tuple[Held, Resource]:
         """Change the connection by a body in which `configuration` speaks of the resource."""
         _, _, found = self.settings(consumer_id, unified_api, service_id, resource)
-        configuration = [
-            {"resource": resource, **change} for change in body.get("configuration", ())
-        ]
+        configuration = []
+        for index, change in enumerate(body.get("configuration", ())):
+            named = change.get("resource", resource)
+            if named != resource:
+                raise ValueRefused(
+                    "body",
+                    f"/configuration/{index}/resource",
+                    keyword="enum",
+                    expected=f"'{resource}', the resource of the path",
+                    got=named,
+                    rule="#/components/schemas/Connection/properties/configuration/items"
+                    "/properties/resource",
+                )
+            configuration.append({**change, "resource": resource})
         if configuration:
             body = {**body, "configuration": configuration}
         return self._connections.save(consumer_id, unified_api, service_id, body), found

@@ -11,7 +11,9 @@ from mockvault.web.violations import cut
 
 DEEPEST = 100
 _BOM = b"\xef\xbb\xbf"
-_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+_INNERMOST = re.compile(rb"\[\]|\{\}")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 class BodyUnreadable(Exception):
@@ -62,20 +64,28 @@ def _count_keys(value: Any) -> int:
 
 
 def _refuse_depth(content: bytes) -> None:
+    brackets = _TEXT.sub(b"", content).translate(None, delete=_NO_BRACKETS)
+    for _ in range(DEEPEST):
+        if not brackets:
+            return
+        outer = _INNERMOST.sub(b"", brackets)
+        if len(outer) == len(brackets):  # no two fit together: it is not even JSON
+            break
+        brackets = outer
+    else:
+        if not brackets:
+            return
+        raise _too_deep()
     depth = 0
-    for match in _BRACKETS.finditer(content):
-        first = content[match.start()]
-        if first in b"[{":
-            depth += 1
-            if depth > DEEPEST:
-                raise BodyUnreadable(
-                    "depth",
-                    f"the body is nested more than {DEEPEST} levels deep",
-                    f"at most {DEEPEST} levels",
-                    "more",
-                )
-        elif first in b"]}":
-            depth -= 1
+    for bracket in brackets:
+        depth += 1 if bracket in b"[{" else -1
+        if depth > DEEPEST:
+            raise _too_deep()
+
+
+def _too_deep() -> BodyUnreadable:
+    message = f"the body is nested more than {DEEPEST} levels deep"
+    return BodyUnreadable("depth", message, f"at most {DEEPEST} levels", "more")
 
 
 def _unreadable(content: bytes, error: json.JSONDecodeError) -> BodyUnreadable:

@@ -7,6 +7,7 @@ from typing import Any
 from jsonschema_rs import ValidationError, ValidationErrorKind
 
 from mockvault.contract import pointer_of
+from mockvault.web.narrowing import narrowed
 from mockvault.web.schemas import Schemas
 from mockvault.web.violations import Violation, cut, listed, nearest, shown
 
@@ -45,8 +46,11 @@ class Explainer:
 
         `base` is where the value stands in its part of the message.
         """
-        errors = self.schemas.validator(pointer).iter_errors(value)
-        told = (violation for error in errors for violation in self._told(error, list(base)))
+        validator = self.schemas.validator(pointer)
+        part = narrowed(value, validator.is_valid, self.schemas.names)
+        whole = _Whole(list(base), value)
+        errors = validator.iter_errors(part)
+        told = (violation for error in errors for violation in self._told(error, whole))
         return list(islice(told, MOST))
 
     def violation(
@@ -79,23 +83,24 @@ class Explainer:
         first, *rest = map(_short, path)
         return first + "".join(f"[{step}]" for step in rest)
 
-    def _told(self, error: ValidationError, base: _Path) -> Iterator[Violation]:
+    def _told(self, error: ValidationError, whole: "_Whole") -> Iterator[Violation]:
         tokens, wrapped = self.schemas.place(error.schema_path)
-        path = [*base, *error.instance_path]
+        path = [*whole.base, *error.instance_path]
         kind = error.kind
         if wrapped and isinstance(kind, ValidationErrorKind.AnyOf):
             for inner in kind.context[0]:
-                yield from self._told(inner, base)
+                yield from self._told(inner, whole)
         elif isinstance(kind, ValidationErrorKind.AnyOf | ValidationErrorKind.OneOfNotValid):
-            yield from self._no_branch(error, kind.context, path, tokens, base)
+            yield from self._no_branch(error, kind.context, tokens, whole)
         elif isinstance(kind, ValidationErrorKind.AdditionalProperties):
             yield from self._unknown(error, kind.unexpected, path, tokens)
         elif isinstance(kind, ValidationErrorKind.Required):
             yield self._missing(error, kind.property, path, tokens)
         else:
-            yield self._plain(error, path, tokens)
+            yield self._plain(error, tokens, whole)
 
-    def _plain(self, error: ValidationError, path: _Path, tokens: list[str]) -> Violation:
+    def _plain(self, error: ValidationError, tokens: list[str], whole: "_Whole") -> Violation:
+        path = [*whole.base, *error.instance_path]
         keyword = error.kind.name
         rule = pointer_of(tokens)
         expected, hint = self._expected(rule), None
@@ -117,7 +122,7 @@ class Explainer:
             keyword,
             f"{self.subject(path)} {must}",
             expected=expected,
-            got=shown(error.instance, map(str, path)),
+            got=shown(whole.at(error.instance_path), map(str, path)),
             rule=rule,
             hint=hint,
         )
@@ -161,15 +166,15 @@ class Explainer:
         self,
         error: ValidationError,
         context: list[list[ValidationError]],
-        path: _Path,
         tokens: list[str],
-        base: _Path,
+        whole: "_Whole",
     ) -> Iterator[Violation]:
+        path = [*whole.base, *error.instance_path]
         at_home = error.instance_path
         fitting = [branch for branch in context if not _is_elsewhere(branch, at_home)]
         if fitting:  # of the branches of the right type, the one that comes closest
             for inner in min(fitting, key=len):
-                yield from self._told(inner, base)
+                yield from self._told(inner, whole)
             return
         rule = pointer_of(tokens)
         expected = self._alternatives(rule, self._expected(rule))
@@ -178,7 +183,7 @@ class Explainer:
             error.kind.name,
             f"{self.subject(path)} must be {_article(expected)}",
             expected=expected,
-            got=shown(error.instance, map(str, path)),
+            got=shown(whole.at(error.instance_path), map(str, path)),
             rule=rule,
         )
 
@@ -213,6 +218,20 @@ class Explainer:
             return None
         near = nearest(instance, [choice for choice in choices if isinstance(choice, str)])
         return f"did you mean {near}?" if near else None
+
+
+class _Whole:
+    """The whole value that is told of, of which errors may have seen only a part."""
+
+    def __init__(self, base: _Path, value: Any) -> None:
+        self.base = base
+        self.value = value
+
+    def at(self, path: _Path) -> Any:
+        node = self.value
+        for step in path:
+            node = node[step]
+        return node
 
 
 def _is_elsewhere(branch: list[ValidationError], at_home: list[str | int]) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from mockvault.contract import Contract, Operation, Parameter, escape
-from mockvault.web.explanations import Explainer
+from mockvault.web.explanations import MOST, Explainer
 from mockvault.web.schemas import Schemas
 from mockvault.web.violations import Violation, cut, nearest, shown
 
@@ -157,6 +157,8 @@ class Plan:
         """Return the object that the members of a deepObject parameter make up."""
         value = {}
         for name, texts in given.items():
+            if len(found) >= MOST:
+                break
             reader = self.members.get(name, self.others)
             if reader is None:
                 found.append(self.unknown_member(name, texts[0]))
@@ -305,6 +307,7 @@ class QueryReader:
                 values[name] = value
         for name, given in members.items():
             values[name] = self.plans[name].read_members(given, found)
+        del found[MOST:]
         for plan in self._required:
             sent_somehow = plan.name in sent or plan.name in members
             if not sent_somehow and not _is_told(found, plan.name):
@@ -320,6 +323,8 @@ class QueryReader:
         for pair in query.split(b"&"):
             if not pair:
                 continue
+            if len(found) >= MOST:
+                return
             raw_name, _, raw = pair.partition(b"=")
             plan = self._by_bytes.get(raw_name)
             try:

@@ -1,5 +1,6 @@
 """What goes back: the contract's envelopes, and the one table from refusal to status."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -45,8 +46,11 @@ class Reply:
 
 
 def dumps(value: Any) -> bytes:
-    """Return the JSON text of a value; read-only mappings are objects."""
-    return orjson.dumps(value, default=_plain)
+    """Return the JSON text of a value; read-only mappings are objects, integers have any size."""
+    try:
+        return orjson.dumps(value, default=_plain)
+    except orjson.JSONEncodeError:
+        return json.dumps(value, default=_plain, separators=(",", ":")).encode()
 
 
 def _plain(value: Any) -> Any:

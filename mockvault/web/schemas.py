@@ -62,6 +62,7 @@ class Schemas:
         self._moved: dict[_Path, _Path] = {}
         self._formats = {name: _lent(name) for name in _LATER_FORMATS} | {"byte": _is_base64}
         self._validators: dict[str, Draft4Validator] = {}
+        self.names: set[str] = set()
         document: dict[str, Any] = {}
         for pointer in self._places(direction):
             self._place(document, pointer)
@@ -172,6 +173,7 @@ class Schemas:
                     told[keyword].append(_NULL)
         if "properties" in schema:
             properties = schema["properties"].items()
+            self.names.update(schema["properties"])
             told["properties"] = {
                 name: inner(node, "properties", name) for name, node in properties
             }
@@ -182,6 +184,7 @@ class Schemas:
             elif node is not None:
                 told[keyword] = inner(node, keyword)
         if required := self._required(schema):
+            self.names.update(required)
             told["required"] = required
         return told
 
