@@ -757,3 +757,42 @@ def test_a_refusal_of_a_thousand_violations_stays_readable() -> None:
     content = b'{"custom_mappings": [%s]}' % b",".join([b"1"] * 1_000)
 
     assert len(wrong("connectionsUpdate", PIPEDRIVE, content=content)) == 100
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"configuration": [{"defaults": [{"value": [%s]}]}]}' % b",".join([b"{}"] * 100_000),
+        b'{"form_fields": [{"options": [%s]}]}' % b",".join([b'{"label": 1}'] * 50_000),
+        b'{"custom_mappings": [%s, {"x": 1}]}' % b",".join([b"{}"] * 100_000),
+        b'{"custom_mappings": [{%s}]}' % b",".join(b'"a%d": 1' % turn for turn in range(50_000)),
+    ],
+    ids=["alternatives", "options", "the last of many", "unknown names"],
+)
+def test_a_large_body_is_told_by_its_first_violations(content: bytes) -> None:
+    found = wrong("connectionsUpdate", PIPEDRIVE, content=content)
+
+    assert 1 <= len(found) <= 100
+    for violation in found:
+        assert violation.pointer.startswith(("/configuration/", "/form_fields/", "/custom_map"))
+
+
+def test_the_only_violation_of_a_large_body_is_found_wherever_it_stands() -> None:
+    items = [b'{"value": "x"}'] * 5_000
+    items[4_321] = b'{"value": 1}'
+
+    (violation,) = wrong(
+        "connectionsUpdate",
+        PIPEDRIVE,
+        content=b'{"custom_mappings": [%s], "status": "live"}' % b",".join(items),
+    )
+
+    assert violation.pointer == "/custom_mappings/4321/value"
+
+
+def test_a_query_of_a_thousand_unknown_parameters_stays_readable() -> None:
+    query = b"&".join(b"limit%d=1" % turn for turn in range(1_000))
+
+    assert len(wrong("consumersAll", query=query)) == 100
+    query = b"&".join(b"filter[a%d]=1" % turn for turn in range(1_000))
+    assert len(wrong("logsAll", query=query)) == 100
