@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -170,9 +170,12 @@ class _Plan:
 
 
 def _value(headers: Headers, name: bytes) -> bytes | None:
+    pairs: Iterable[tuple[bytes, bytes]]
     if isinstance(headers, Mapping):
-        found: bytes | None = headers.get(name)
-        if found is not None:
-            return found
-        headers = headers.items()
-    return next((value for key, value in headers if key.lower() == name), None)
+        by_name = cast("Mapping[bytes, bytes]", headers)
+        if name in by_name:
+            return by_name[name]
+        pairs = by_name.items()
+    else:
+        pairs = headers
+    return next((value for key, value in pairs if key.lower() == name), None)
