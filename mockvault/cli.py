@@ -62,15 +62,16 @@ def serve(**given: Any) -> None:
         _fail(str(reason), EXIT_PORT_BUSY)
     except AddressUnusable as reason:
         _fail(str(reason), EXIT_USAGE)
-    app = _app(settings)
-    host, port = sock.getsockname()[:2]
-    url = settings.base_url or f"http://{_reachable(host)}:{port}"
-    serve_app(
-        app,
-        sock,
-        port_file=settings.port_file,
-        started=lambda: click.echo(banner(settings, app, url), err=True),
-    )
+    with sock:
+        app = _app(settings)
+        host, port = sock.getsockname()[:2]
+        url = settings.base_url or f"http://{_reachable(host)}:{port}"
+        serve_app(
+            app,
+            sock,
+            port_file=settings.port_file,
+            started=lambda: click.echo(banner(settings, app, url), err=True),
+        )
 
 
 @main.group()

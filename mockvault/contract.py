@@ -184,7 +184,7 @@ def apply_overlay(document: dict[str, Any], overlay: Mapping[str, Any], file: Pa
 
     Raises ContractInvalid when the overlay is not one.
     """
-    import jsonpath  # noqa: PLC0415  only a start with an overlay pays for it
+    import jsonpath_rfc9535 as jsonpath  # noqa: PLC0415  only a start with an overlay pays for it
 
     actions = overlay.get("actions")
     if not str(overlay.get("overlay", "")).startswith("1.") or not isinstance(actions, list):
@@ -197,9 +197,9 @@ def apply_overlay(document: dict[str, Any], overlay: Mapping[str, Any], file: Pa
             raise ContractInvalid(where, f"has no usable target: {error}", file) from error
         for match in matches:
             if "update" in action:
-                _merge(match.obj, action["update"], where, file)
+                _merge(match.value, action["update"], where, file)
             elif action.get("remove") is True and match.parent is not None:
-                del match.parent.obj[match.parts[-1]]  # type: ignore[attr-defined]
+                del match.parent.value[match.location[-1]]  # type: ignore[attr-defined]
 
 
 def index_contract(document: dict[str, Any], pristine: dict[str, Any], digest: str) -> Contract:

@@ -76,7 +76,9 @@ def resource_settings_json(
             **_form_field(form_field, values.get(form_field.id, form_field.default_value)),
             "target": form_field.target or "resource",
             "resource": resource.id,
-            "defaults": _defaults_of(form_field, values),
+            "defaults": (
+                [_default(form_field, values[form_field.id])] if form_field.id in values else []
+            ),
         }
         for form_field in resource.configuration
     ]
@@ -337,27 +339,26 @@ def _form_field(form_field: FormField, value: Any, *, is_waiting: bool = False) 
 def _defaults(
     connector: Connector, resource_id: str, values: Mapping[str, Any]
 ) -> list[JsonObject]:
+    """Return what was chosen for the settings of a resource; one of nobody's is a custom field."""
     resource = connector.resources.get(resource_id)
-    if resource is None:
-        return []
+    fields = {field.id: field for field in resource.configuration} if resource else {}
     return [
-        default
-        for form_field in resource.configuration
-        for default in _defaults_of(form_field, values)
+        _default(fields[field_id], value)
+        if field_id in fields
+        else {"id": field_id, "target": "custom_fields", "value": value}
+        for field_id, value in values.items()
     ]
 
 
-def _defaults_of(form_field: FormField, values: Mapping[str, Any]) -> list[JsonObject]:
-    if form_field.id not in values:
-        return []
+def _default(form_field: FormField, value: Any) -> JsonObject:
     default = {
         "id": form_field.id,
         "target": form_field.target or "resource",
-        "value": values[form_field.id],
+        "value": value,
     }
     if form_field.options:
         default["options"] = list(form_field.options)
-    return [default]
+    return default
 
 
 def _mappings(vault: Vault, connector: Connector, connection: Connection) -> list[JsonObject]:

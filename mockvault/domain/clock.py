@@ -3,6 +3,7 @@
 Time is an integer of milliseconds since 1970-01-01T00:00:00Z everywhere in the domain.
 """
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -12,6 +13,7 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LEAP_SECOND = re.compile(r"(?<=:\d\d):60")
 
 
 class Clock(Protocol):
@@ -55,8 +57,13 @@ def milliseconds_of(text: str) -> int:
 
     >>> milliseconds_of("2021-05-07T12:55:42.242Z")
     1620392142242
+    >>> milliseconds_of("2016-12-31T23:59:60Z") == milliseconds_of("2017-01-01T00:00:00Z")
+    True
     """
-    moment = datetime.fromisoformat(text)
+    leap = _LEAP_SECOND.search(text)
+    if leap:  # RFC 3339 knows a second 60, which is the first of the next minute here
+        text = f"{text[: leap.start()]}:59{text[leap.end() :]}"
+    moment = datetime.fromisoformat(text.upper())
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
+    return (moment - _EPOCH) // timedelta(milliseconds=1) + (SECOND if leap else 0)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from mockvault.presenting import connection_json
-from mockvault.vault.connections import Held
+from mockvault.vault.connections import Held, unknown_defaults
 from mockvault.vault.vault import Vault
 from mockvault.web.caller import Caller
 from mockvault.web.replies import Reply, no_content, ok
@@ -69,7 +69,12 @@ def connections_token(
 
 def _shown(vault: Vault, caller: Caller, held: Held, body: dict[str, Any] | None = None) -> Reply:
     reply = ok(connection_json(vault, held, caller.consumer_id, caller.base_url))
-    if body and "custom_mappings" in body:
+    if not body:
+        return reply
+    unknown = unknown_defaults(held.connector, body.get("configuration", ()))
+    if unknown:
+        reply.warnings.append(f"kept, though no setting of the connector: {', '.join(unknown)}")
+    if "custom_mappings" in body:
         reply.warnings.append(
             "custom_mappings cannot say which target field they map: use /vault/custom-mappings"
         )

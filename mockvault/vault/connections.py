@@ -5,14 +5,13 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from mockvault.domain.clock import milliseconds_of
-from mockvault.domain.connectors import AuthType, Connector, GrantType, Resource
+from mockvault.domain.connectors import Connector, GrantType, Resource
 from mockvault.domain.entities import AccessToken, Connection
 from mockvault.domain.errors import (
     ConnectionNotFound,
     CredentialsRefused,
     EntityNotFound,
     IllegalStep,
-    ValueRefused,
 )
 from mockvault.domain.states import (
     ConnectionState,
@@ -97,8 +96,8 @@ class Connections:
     ) -> Held:
         """Add the connection, or change the one there is, by what the body says.
 
-        Raises ConnectorNotFound; EntityNotFound or ValueRefused for a configuration that names no
-        resource or field of the connector.
+        Raises ConnectorNotFound; EntityNotFound for a configuration that names no resource of the
+        connector.
         """
         connector, before = self.find(consumer_id, unified_api, service_id)
         after = self._changed(connector, before, consumer_id, body)
@@ -207,26 +206,29 @@ def _configured(
     if not changes:
         return configuration
     result = dict(configuration)
-    for index, change in enumerate(changes):
+    for change in changes:
         resource = find_resource(connector, change.get("resource", ""))
-        fields = {form_field.id for form_field in resource.configuration}
-        values = dict(result.get(resource.id, {}))
-        for place, default in enumerate(change.get("defaults", ())):
-            field_id = default.get("id", "")
-            if field_id not in fields:
-                raise ValueRefused(
-                    "body",
-                    f"/configuration/{index}/defaults/{place}/id",
-                    keyword="enum",
-                    expected=f"one of {', '.join(sorted(fields)) or 'no field at all'}",
-                    got=field_id,
-                    rule="#/components/schemas/Connection/properties/configuration/items"
-                    "/properties/defaults/items/properties/id",
-                )
-            if "value" in default:
-                values[field_id] = default["value"]
-        result[resource.id] = values
+        given = {
+            str(default.get("id", "")): default["value"]
+            for default in change.get("defaults", ())
+            if "value" in default
+        }
+        result[resource.id] = {**result.get(resource.id, {}), **given}
     return result
+
+
+def unknown_defaults(connector: Connector, changes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the defaults of a body's `configuration` that are no setting of their resource.
+
+    They are kept all the same: a downstream account may have any custom field.
+    """
+    return [
+        f"{resource.id}.{field_id}"
+        for change in changes
+        if (resource := connector.resources.get(change.get("resource", ""))) is not None
+        for default in change.get("defaults", ())
+        if (field_id := default.get("id", "")) not in {field.id for field in resource.configuration}
+    ]
 
 
 def find_resource(connector: Connector, resource: str) -> Resource:
@@ -235,10 +237,3 @@ def find_resource(connector: Connector, resource: str) -> Resource:
     if found is None:
         raise EntityNotFound("resource", resource)
     return found
-
-
-def is_authorized(connector: Connector, state: ConnectionState) -> bool:
-    """Tell whether the provider can be asked in the connection's name."""
-    return state in (ConnectionState.CALLABLE, ConnectionState.AUTHORIZED) or (
-        connector.auth_type is AuthType.NONE and state is not ConnectionState.AVAILABLE
-    )

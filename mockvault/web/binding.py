@@ -2,7 +2,7 @@
 
 Connexion's AsyncApp reads the contract and resolves each operationId to what answers it. In front
 of its stack stands `Planned`, which routes once and answers by the operation's plan; with
-`plans_first=False` a request takes connexion's whole way (routing, context, endpoint) to the same
+`plans_first=False` a request takes connexion's way (routing, context, `RoutedPlans`) to the same
 plan, which is how both ways are held against each other in tests.
 """
 
@@ -12,9 +12,9 @@ from functools import partial
 from types import ModuleType
 from typing import Any
 
-from connexion import AsyncApp, context
+from connexion import AsyncApp
 from connexion.exceptions import ResolverError
-from connexion.middleware.abstract import SpecMiddleware
+from connexion.middleware.abstract import RoutedAPI, RoutedMiddleware, SpecMiddleware
 from connexion.middleware.context import ContextMiddleware
 from connexion.middleware.exceptions import ExceptionMiddleware
 from connexion.middleware.lifespan import LifespanMiddleware
@@ -22,8 +22,7 @@ from connexion.middleware.routing import RoutingMiddleware
 from connexion.operations import AbstractOperation
 from connexion.options import SwaggerUIOptions
 from connexion.resolver import Resolution, Resolver
-from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mockvault.contract import METHODS, Contract, ContractInvalid, Operation
 from mockvault.web.answers import AnswerJudge
@@ -37,7 +36,7 @@ ALLOWED_HEADERS = (
     b"Authorization, Content-Type, x-apideck-app-id, x-apideck-consumer-id, x-apideck-auth-type, "
     b"Prefer"
 )
-_PLAN = "mockvault.plan"
+_VALUES = "mockvault.values"
 
 
 def handler_name(operation_id: str) -> str:
@@ -98,55 +97,45 @@ def make_plans(
 
 
 class PlanResolver(Resolver):  # type: ignore[misc]  # connexion ships no types
-    """Resolves an operationId to an endpoint that answers by the operation's plan."""
+    """Resolves an operationId to the plan by which the operation is answered."""
 
     def __init__(self, plans: Mapping[str, Plan]) -> None:
         super().__init__()
         self._plans = plans
 
     def resolve(self, operation: AbstractOperation) -> Resolution:
-        """Return the endpoint; raise ResolverError where there is no plan."""
+        """Return the plan; raise ResolverError where there is none."""
         plan = self._plans.get(operation.operation_id)
         if plan is None:
             raise ResolverError(f"operation {operation.operation_id} has no plan")
-
-        async def endpoint(**path: str) -> Response:
-            del path  # the plan reads the raw path itself
-            return _Planned(plan, context.scope[_PLAN])
-
-        endpoint.plan = plan  # type: ignore[attr-defined]
-        return Resolution(endpoint, operation.operation_id)
+        return Resolution(plan, operation.operation_id)
 
 
-class _Planned(Response):
-    """A response that a plan writes itself."""
+class _RoutedPlan:
+    """A plan where connexion's routing has led to its operation."""
 
-    def __init__(self, plan: Plan, values: tuple[bytes, ...]) -> None:
-        super().__init__()
+    def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._values = values
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._plan(scope, receive, send, self._values)
+        await self._plan(scope, receive, send, scope[_VALUES])
 
 
-class _Again:
-    """A request's messages, given as often as they are asked for: connexion reads them, then we."""
+class _PlansApi(RoutedAPI[_RoutedPlan]):  # type: ignore[misc]  # connexion ships no types
+    """The operations of the contract, as connexion knows them, each with its plan."""
 
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._messages: list[Message] = []
-        self._given = 0
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.add_paths()
 
-    async def __call__(self) -> Message:
-        """Return the next message, or after the last one the first again."""
-        if self._given == len(self._messages):
-            if self._messages and not self._messages[-1].get("more_body", False):
-                self._given = 0
-            else:
-                self._messages.append(await self._receive())
-        self._given += 1
-        return self._messages[self._given - 1]
+    def make_operation(self, operation: AbstractOperation) -> _RoutedPlan:
+        return _RoutedPlan(operation.function)
+
+
+class RoutedPlans(RoutedMiddleware[_PlansApi]):  # type: ignore[misc]  # connexion ships no types
+    """Behind connexion's routing: answers an operation by its plan."""
+
+    api_cls = _PlansApi
 
 
 class Planned(SpecMiddleware):  # type: ignore[misc]  # connexion ships no types
@@ -167,7 +156,7 @@ class Planned(SpecMiddleware):  # type: ignore[misc]  # connexion ships no types
                     operation = specification.operation_cls.from_spec(
                         specification, path=path, method=method, resolver=resolver
                     )
-                    self._routes.add(method.upper(), path, operation.function.plan)
+                    self._routes.add(method.upper(), path, operation.function)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer by plan; what has no route is answered here too."""
@@ -183,8 +172,8 @@ class Planned(SpecMiddleware):  # type: ignore[misc]  # connexion ships no types
             await routed.target(scope, receive, send, routed.values)
         else:
             # connexion routes by the decoded path: it is given the raw one, as one segment each
-            whole = {**scope, "path": raw_path.decode("ascii", "replace"), _PLAN: routed.values}
-            await self.app(whole, _Again(receive), send)
+            whole = {**scope, "path": raw_path.decode("ascii", "replace"), _VALUES: routed.values}
+            await self.app(whole, receive, send)
 
     async def _unrouted(self, scope: Scope, raw_path: bytes, send: Send) -> None:
         headers = dict(scope["headers"])
@@ -248,6 +237,7 @@ def bind(
     """Return connexion's app with the contract bound to the plans, ready to answer."""
     stack: list[Any] = [partial(Planned, service=service, plans_first=plans_first)]
     stack += [ExceptionMiddleware, RoutingMiddleware, LifespanMiddleware, ContextMiddleware]
+    stack += [RoutedPlans]
     app = AsyncApp(
         "mockvault",
         middlewares=stack,

@@ -141,5 +141,7 @@ def wrong_media_type(reason: UnsupportedMediaType) -> Reply:
 def _sentence(detail: Mapping[str, Any]) -> str:
     violations = detail.get("violations")
     if violations:
-        return "; ".join(str(violation["message"]) for violation in violations)
+        return "; ".join(
+            str(violation.get("message", violation["pointer"])) for violation in violations
+        )
     return str(detail.get("message", ""))

@@ -272,8 +272,8 @@ def test_a_refused_change_changes_nothing(client: Client) -> None:
         "crm+salesforce",
         enabled=False,
         metadata={"half": True},
-        configuration=[{"resource": "leads", "defaults": [{"id": "no-such-field", "value": 1}]}],
+        configuration=[{"resource": "unicorns", "defaults": []}],
     )
 
-    assert refused.status == 400
+    assert (refused.status, refused.json()["message"]) == (404, "Unknown Resource")
     assert client.connection() == before

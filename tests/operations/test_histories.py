@@ -71,9 +71,7 @@ class Histories(RuleBasedStateMachine):
         enabled=st.none() | st.booleans(),
         fill=st.sampled_from(["nothing", "all", "one", "invalid", "clear"]),
     )
-    def save(
-        self, consumer: str, connection: str, method: str, enabled: Any, fill: str
-    ) -> None:
+    def save(self, consumer: str, connection: str, method: str, enabled: Any, fill: str) -> None:
         fields = [field.id for field in CONNECTORS[connection].form_fields]
         value: Any = {"invalid": "Invalid!", "clear": None}.get(fill, "a value")
         wanted = {"nothing": [], "one": fields[:1]}.get(fill, fields)

@@ -33,14 +33,18 @@ def test_settings_of_a_resource_are_flat_fields_with_their_values(client: Client
     ]
 
 
-def test_a_field_that_the_resource_does_not_have_is_refused_by_its_place(client: Client) -> None:
-    answer = client(
-        "PATCH",
-        f"{place('crm+salesforce')}/leads/config",
-        {"configuration": [{"defaults": [{"id": "no-such-field", "value": 1}]}]},
-    )
+def test_a_field_that_the_resource_does_not_have_is_kept_and_named(client: Client) -> None:
+    configuration = [{"resource": "leads", "defaults": [{"id": "ProductInterest", "value": "x"}]}]
 
-    assert answer.places == {("body", "/configuration/0/defaults/0/id", "enum")}
+    answer = client.patch("crm+salesforce", configuration=configuration)
+
+    assert answer.data["configuration"] == [
+        {
+            "resource": "leads",
+            "defaults": [{"id": "ProductInterest", "target": "custom_fields", "value": "x"}],
+        }
+    ]
+    assert "leads.ProductInterest" in answer.headers["x-mock-warning"]
 
 
 def test_settings_that_speak_of_another_resource_are_refused(client: Client) -> None:
