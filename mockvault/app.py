@@ -21,6 +21,7 @@ from mockvault.handlers import (
     sessions,
 )
 from mockvault.locations import builtin_contract, builtin_fixtures, builtin_overlay
+from mockvault.pages.routes import PREFIXES, pages_router
 from mockvault.scenarios import Scenario, load_applications, load_scenario
 from mockvault.seeding import seed_world
 from mockvault.settings import Settings
@@ -70,6 +71,8 @@ class MockVault:
         self,
         vault_app: ASGIApp,
         side_app: ASGIApp,
+        pages: ASGIApp,
+        *,
         applications: Applications,
         contract: Contract,
         health: Health,
@@ -77,6 +80,7 @@ class MockVault:
     ) -> None:
         self._vault_app = vault_app
         self._side_app = side_app
+        self._pages = pages
         self.applications = applications
         self.contract = contract
         self.health = health
@@ -84,7 +88,9 @@ class MockVault:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve what is beside the API by its own routes, all else by the contract."""
-        if scope["type"] == "http" and scope["path"].startswith("/_mock"):
+        if scope["type"] == "http" and scope["path"].startswith(PREFIXES):
+            await self._pages(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"].startswith("/_mock"):
             await self._side_app(scope, receive, send)
         else:
             await self._vault_app(scope, receive, send)
@@ -132,10 +138,11 @@ def create_app(
     return MockVault(
         bind(contract, plans, service, plans_first=plans_first),
         control.router(),
-        applications,
-        contract,
-        service.health,
-        catalogue,
+        pages_router(applications, service),
+        applications=applications,
+        contract=contract,
+        health=service.health,
+        catalogue=catalogue,
     )
 
 

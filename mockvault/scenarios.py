@@ -31,6 +31,7 @@ from mockvault.domain.entities import AccessToken, Application, Connection
 from mockvault.domain.errors import VaultError
 from mockvault.domain.facts import plausible_value, with_facts_of
 from mockvault.domain.states import ConnectionState, IntegrationState
+from mockvault.vault.provider import Consent
 
 REFERENCE_TIME = "2024-03-26T09:00:00Z"
 """The day of the contract's version: a world's past lies before it."""
@@ -151,7 +152,7 @@ _applications = sequence(
             "name": any_text,
             "integrations": keyed(one_of(tuple(IntegrationState))),
             "redirect_uris": sequence(text),
-            "consent": one_of(("approve", "deny")),
+            "consent": one_of(tuple(Consent)),
         },
         required=("id", "api_keys"),
         build=_application,

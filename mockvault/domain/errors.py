@@ -100,6 +100,16 @@ class RedirectUriRefused(VaultError):
         self.redirect_uri = redirect_uri
 
 
+class AuthorizationRequestRefused(VaultError):
+    """The fake provider was asked for consent in a way that it cannot answer with a redirect."""
+
+    type_name = "OAuthConnectorError"
+
+    def __init__(self, why: str) -> None:
+        super().__init__("Authorization Request Refused", why)
+        self.why = why
+
+
 class CodeExchangeFailed(VaultError):
     """The provider did not give a token for the code or the credentials."""
 
@@ -107,6 +117,7 @@ class CodeExchangeFailed(VaultError):
 
     def __init__(self, why: str) -> None:
         super().__init__("Code Exchange Failed", why)
+        self.why = why
 
 
 class CredentialsRefused(VaultError):

@@ -3,10 +3,11 @@
 They take no key: the signed state is what shows that the vault itself began the flow.
 """
 
-from typing import Any
 from urllib.parse import quote
 
-from mockvault.vault.authorization import with_query
+from mockvault.domain.errors import ValueRefused
+from mockvault.vault.locations import with_query
+from mockvault.vault.provider import Consent
 from mockvault.vault.vault import Vault
 from mockvault.web.caller import Caller
 from mockvault.web.replies import Reply, moved
@@ -21,42 +22,46 @@ def connections_authorize(
     state: str,
     redirect_uri: str,
     scope: list[str] | None = None,
+    nonce: str | None = None,
     mock_consent: str | None = None,
 ) -> Reply:
     """Send the browser to the provider's consent page, or past it where consent is foreseen."""
     del application_id
-    scopes = tuple(scope or ())
-    authorization = vault.authorization
-    connector, _ = authorization.begin(service_id, state, redirect_uri, scopes)
-    consent = mock_consent or vault.application.consent
-    if consent == "approve":
-        code = authorization.grant(state)
-        return moved(
-            with_query(f"{caller.base_url}/vault/callback", {"state": state, "code": code})
-        )
-    if consent == "deny":
-        return moved(
-            authorization.abandon(
-                state, "OAuthConnectorError", "access_denied: The consumer denied access."
-            )
-        )
-    asked: dict[str, Any] = {
-        "response_type": "code",
-        "client_id": vault.application.id,
-        "redirect_uri": f"{caller.base_url}/vault/callback",
-        "state": state,
-        "scope": " ".join(scopes or connector.provider.scopes),
-    }
-    return moved(
-        with_query(
-            f"{caller.base_url}/_mock/provider/{quote(service_id, safe='')}/authorize", asked
-        )
+    asked = vault.authorization.begin(
+        service_id, state, redirect_uri, tuple(scope or ()), caller.base_url, nonce=nonce
     )
+    foreseen = mock_consent or vault.application.consent
+    if foreseen is not None and foreseen != Consent.SLOW:
+        return moved(vault.provider.decide(service_id, asked, Consent(foreseen)))
+    page = f"{caller.base_url}/_mock/provider/{quote(service_id, safe='')}/authorize"
+    query = asked.as_query()
+    if foreseen is not None:
+        query["mock_consent"] = foreseen
+    return moved(with_query(page, query))
 
 
-def connections_callback(vault: Vault, caller: Caller, *, state: str, code: str) -> Reply:
-    """Redeem the provider's code and send the browser back to the app."""
+def connections_callback(
+    vault: Vault,
+    caller: Caller,
+    *,
+    state: str,
+    code: str | None = None,
+    error: str | None = None,
+    error_description: str | None = None,
+) -> Reply:
+    """Redeem the provider's code, or take its error, and send the browser back to the app."""
     del caller
+    if error is not None:
+        return moved(vault.authorization.abandon(state, error, error_description or ""))
+    if code is None:
+        raise ValueRefused(
+            "query",
+            "/code",
+            keyword="required",
+            expected="an authorization code, where the provider tells no error",
+            got=None,
+            rule="#/components/parameters/code/required",
+        )
     return moved(vault.authorization.finish(state, code))
 
 
@@ -68,7 +73,12 @@ def connections_revoke(
     application_id: str,
     state: str,
     redirect_uri: str,
+    mock_consent: str | None = None,
 ) -> Reply:
-    """Take the consent back and send the browser back to the app."""
-    del caller, application_id
-    return moved(vault.authorization.revoke(service_id, state, redirect_uri))
+    """Have the provider take the consent back and send the browser back to the app."""
+    del application_id
+    return moved(
+        vault.authorization.revoke(
+            service_id, state, redirect_uri, caller.base_url, consent=mock_consent
+        )
+    )

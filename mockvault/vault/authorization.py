@@ -1,30 +1,33 @@
 """OAuth in the browser: authorize, callback and revoke, held together by a signed state.
 
 The state names application, consumer, API and service, and how many authorizations there had been
-when it was made: it expires, and finishing one authorization ends it.
+when it was made: it expires, and finishing one authorization ends it. What else a flow needs (where
+the browser returns to, the PKCE verifier) is kept here, under the state, for ten minutes.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from mockvault.domain.clock import HOUR, MINUTE, SECOND
 from mockvault.domain.connectors import Connector
-from mockvault.domain.entities import AccessToken, Connection
+from mockvault.domain.entities import Connection
 from mockvault.domain.errors import (
     CallbackStateRefused,
+    CodeExchangeFailed,
     ConnectorNotFound,
     IllegalStep,
-    RedirectUriRefused,
 )
 from mockvault.domain.events import Cause
 from mockvault.domain.states import (
     is_authorized_in_browser,
     settings_missing_for_authorization,
 )
-from mockvault.vault.connections import TOKEN_LIFETIME, Connections
+from mockvault.vault.connections import Connections
 from mockvault.vault.consumers import Consumers
+from mockvault.vault.exchange import Exchange
+from mockvault.vault.locations import check_redirect, with_fragment, with_query
+from mockvault.vault.provider import CALLBACK, Asked, FakeProvider, challenge_of
 from mockvault.vault.surroundings import Surroundings
 from mockvault.vault.tokens import TokenRefused, read, sign
 
@@ -35,23 +38,22 @@ FLOW_LIFETIME = 10 * MINUTE
 ERROR_REF = "https://developers.apideck.com/errors#"
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """One consent on its way: where the browser returns to, and what was asked for."""
-
-    redirect_uri: str
-    scopes: tuple[str, ...]
-
-
 class Authorization:
     """The OAuth flows of one application's connections."""
 
     def __init__(
-        self, surroundings: Surroundings, consumers: Consumers, connections: Connections
+        self,
+        surroundings: Surroundings,
+        consumers: Consumers,
+        connections: Connections,
+        provider: FakeProvider,
+        exchange: Exchange,
     ) -> None:
         self._at = surroundings
         self._consumers = consumers
         self._connections = connections
+        self._provider = provider
+        self._exchange = exchange
         self._states: dict[tuple[str, str, str, int, int], str] = {}
 
     def state_for(self, consumer_id: str, connector: Connector) -> str:
@@ -106,31 +108,45 @@ class Authorization:
         return claims
 
     def begin(
-        self, service_id: str, state: str, redirect_uri: str, scopes: tuple[str, ...]
-    ) -> tuple[Connector, Mapping[str, Any]]:
-        """Open a flow: consent may now be asked for on the provider's page.
+        self,
+        service_id: str,
+        state: str,
+        redirect_uri: str,
+        scopes: tuple[str, ...],
+        base_url: str,
+        *,
+        nonce: str | None = None,
+    ) -> Asked:
+        """Open a flow; return what the provider is asked for, on its page.
 
         Raises ConnectorNotFound, CallbackStateRefused, RedirectUriRefused; IllegalStep where a
         setting has to be saved first.
         """
         self._service(service_id)
         claims = self.read_state(service_id, state)
-        self.check_redirect(redirect_uri)
+        check_redirect(redirect_uri, self._at.application.redirect_uris, base_url)
         connector, connection = self._held(claims)
-        missing = settings_missing_for_authorization(connector, connection)
         if not is_authorized_in_browser(connector):
             raise IllegalStep(f"Connector '{service_id}' is not authorized in a browser")
+        missing = settings_missing_for_authorization(connector, connection)
         if missing:
             raise IllegalStep(f"Save these settings before authorization: {', '.join(missing)}")
+        callback, verifier = f"{base_url}{CALLBACK}", self._at.ids.token("verifier-")
+        flow = {
+            "redirect_uri": redirect_uri,
+            "callback": callback,
+            "verifier": verifier,
+            "nonce": nonce,
+        }
         expires_at = self._at.clock.now() + FLOW_LIFETIME
-        self._at.store.put_secret(f"flow {state}", Flow(redirect_uri, scopes), expires_at)
-        return connector, claims
-
-    def grant(self, state: str) -> str:
-        """Return the code with which the fake provider's consent is redeemed, once."""
-        code = self._at.ids.token("code_")
-        self._at.store.put_secret(f"code {code}", state, self._at.clock.now() + FLOW_LIFETIME)
-        return code
+        self._at.store.put_secret(f"flow {state}", flow, expires_at)
+        return Asked(
+            self._provider.client_id,
+            callback,
+            state,
+            scopes or connector.provider.scopes,
+            challenge_of(verifier),
+        )
 
     def finish(self, state: str, code: str) -> str:
         """Redeem the code for a token; return where the browser goes next.
@@ -138,30 +154,16 @@ class Authorization:
         A failure for which the flow is known is told on the redirect URI, as the real vault does;
         raises CallbackStateRefused where no flow is known.
         """
-        claims = self.read_state(None, state)
-        now = self._at.clock.now()
-        flow: Flow | None = self._at.store.take_secret(f"flow {state}", now)
-        if flow is None:
-            raise CallbackStateRefused("No authorization is under way for it.")
-        if self._at.store.take_secret(f"code {code}", now) != state:
-            return self.failure(
-                flow.redirect_uri,
-                claims,
-                "callback",
-                "OAuthCodeExchangeError",
-                "The provider did not accept the authorization code.",
-            )
+        claims, flow = self._taken(state)
         connector, before = self._held(claims)
+        try:
+            token = self._exchange.redeem(connector, code, flow["callback"], flow["verifier"])
+        except CodeExchangeFailed as reason:
+            return failure(flow["redirect_uri"], claims, "callback", reason.type_name, reason.why)
+        now = self._at.clock.now()
         consumer_id = claims["consumer_id"]
         self._consumers.ensure(consumer_id)
         old = before or Connection(consumer_id, connector.unified_api, connector.service_id, now)
-        token = AccessToken(
-            self._at.ids.token("at_"),
-            now,
-            TOKEN_LIFETIME,
-            self._at.ids.token("rt_"),
-            flow.scopes or connector.provider.scopes,
-        )
         after = replace(
             old,
             token=token,
@@ -170,31 +172,52 @@ class Authorization:
         )
         self._at.store.count_authorization(consumer_id, after.key)
         self._at.keep(connector, before, after)
-        return flow.redirect_uri
+        if flow["nonce"] is None:
+            return str(flow["redirect_uri"])
+        return with_fragment(
+            flow["redirect_uri"],
+            {
+                "nonce": flow["nonce"],
+                "confirm_token": self._at.ids.uuid(),
+                "service_id": connector.service_id,
+            },
+        )
 
-    def abandon(self, state: str, error_type: str, error_message: str) -> str:
-        """Close a flow without a token; return where the browser goes next.
+    def abandon(self, state: str, error: str, description: str) -> str:
+        """Close a flow without a token, for the provider's reason; return where the browser goes.
 
         Raises CallbackStateRefused where no flow is known.
         """
-        claims = self.read_state(None, state)
-        flow: Flow | None = self._at.store.take_secret(f"flow {state}", self._at.clock.now())
-        if flow is None:
-            raise CallbackStateRefused("No authorization is under way for it.")
-        return self.failure(flow.redirect_uri, claims, "authorize", error_type, error_message)
+        claims, flow = self._taken(state)
+        told = f"{error}: {description}" if description else error
+        return failure(flow["redirect_uri"], claims, "callback", "OAuthConnectorError", told)
 
-    def revoke(self, service_id: str, state: str, redirect_uri: str) -> str:
-        """Take the consent back: the token is dropped; return where the browser goes next.
+    def revoke(
+        self,
+        service_id: str,
+        state: str,
+        redirect_uri: str,
+        base_url: str,
+        *,
+        consent: str | None = None,
+    ) -> str:
+        """Have the provider take the consent back and drop the token; return the next address.
 
+        A provider that fails leaves the connection as it was, and is told on the redirect URI.
         Raises ConnectorNotFound, CallbackStateRefused, RedirectUriRefused; IllegalStep where there
         is nothing to revoke.
         """
         self._service(service_id)
         claims = self.read_state(service_id, state)
-        self.check_redirect(redirect_uri)
+        check_redirect(redirect_uri, self._at.application.redirect_uris, base_url)
         connector, connection = self._held(claims)
-        if connection is None or not self.can_revoke(connector, connection):
+        token = None if connection is None else connection.token
+        if connection is None or token is None or not self.can_revoke(connector, connection):
             raise IllegalStep(f"Connection '{connector.id}' holds no consent that can be revoked")
+        try:
+            self._exchange.revoke(connector, token, consent)
+        except CodeExchangeFailed as reason:
+            return failure(redirect_uri, claims, "revoke", "OAuthConnectorError", reason.why)
         after = replace(
             connection,
             token=None,
@@ -204,40 +227,13 @@ class Authorization:
         self._at.keep(connector, connection, after, Cause.REVOCATION)
         return redirect_uri
 
-    def check_redirect(self, redirect_uri: str) -> None:
-        """Raise RedirectUriRefused for anything but an absolute http(s) URL that is allowed."""
-        allowed = self._at.application.redirect_uris
-        try:
-            parts = urlsplit(redirect_uri)
-            is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
-            _ = parts.port
-        except ValueError:
-            is_web = False
-        if not is_web or any(c <= " " or c in "\\\x7f" for c in redirect_uri):
-            raise RedirectUriRefused(redirect_uri, "It must be an absolute http or https URL")
-        if allowed and redirect_uri not in allowed:
-            raise RedirectUriRefused(redirect_uri, "It is not registered for this application")
-
-    def failure(
-        self,
-        redirect_uri: str,
-        claims: Mapping[str, Any],
-        origin: str,
-        error_type: str,
-        error_message: str,
-    ) -> str:
-        """Return the redirect URI with the parameters in which a failure is told."""
-        return with_query(
-            redirect_uri,
-            {
-                "error_type": error_type,
-                "error_message": error_message,
-                "origin": origin,
-                "service_id": claims["service_id"],
-                "application_id": claims["application_id"],
-                "ref": ERROR_REF + error_type.lower(),
-            },
-        )
+    def _taken(self, state: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """Return the claims of a state and its flow, which is over; raise CallbackStateRefused."""
+        claims = self.read_state(None, state)
+        flow = self._at.store.take_secret(f"flow {state}", self._at.clock.now())
+        if flow is None:
+            raise CallbackStateRefused("No authorization is under way for it.")
+        return claims, flow
 
     def _service(self, service_id: str) -> None:
         if not self._at.catalogue.services(service_id):
@@ -264,8 +260,18 @@ class Authorization:
         }
 
 
-def with_query(url: str, parameters: Mapping[str, str]) -> str:
-    """Return the URL with the parameters added to its query."""
-    parts = urlsplit(url)
-    query = [*parse_qsl(parts.query, keep_blank_values=True), *parameters.items()]
-    return urlunsplit(parts._replace(query=urlencode(query, quote_via=quote)))
+def failure(
+    redirect_uri: str, claims: Mapping[str, Any], origin: str, error_type: str, error_message: str
+) -> str:
+    """Return the redirect URI with the parameters in which a failure is told."""
+    return with_query(
+        redirect_uri,
+        {
+            "error_type": error_type,
+            "error_message": error_message,
+            "origin": origin,
+            "service_id": claims["service_id"],
+            "application_id": claims["application_id"],
+            "ref": ERROR_REF + error_type.lower(),
+        },
+    )

@@ -5,26 +5,22 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from mockvault.domain.clock import milliseconds_of
-from mockvault.domain.connectors import Connector, GrantType, Resource
+from mockvault.domain.connectors import Connector, Resource
 from mockvault.domain.entities import AccessToken, Connection
 from mockvault.domain.errors import (
     ConnectionNotFound,
-    CredentialsRefused,
     EntityNotFound,
     IllegalStep,
 )
+from mockvault.domain.events import Cause
 from mockvault.domain.states import (
     ConnectionState,
-    credentials_are_refused,
     missing_settings,
     needs_token,
     state_of,
 )
+from mockvault.vault.exchange import GRANTS_WITHOUT_BROWSER, Exchange
 from mockvault.vault.surroundings import Surroundings, merged
-
-GRANTS_WITHOUT_BROWSER = (GrantType.CLIENT_CREDENTIALS, GrantType.PASSWORD)
-TOKEN_LIFETIME = 3600
-"""Seconds for which the fake provider grants an access token."""
 
 
 class Held(NamedTuple):
@@ -40,10 +36,15 @@ class Held(NamedTuple):
 
 
 class Connections:
-    """The connections of one application's consumers."""
+    """The connections of one application's consumers.
 
-    def __init__(self, surroundings: Surroundings) -> None:
+    Whatever hands one out first sees to its token: one with less than 30 seconds left is refreshed,
+    and where that fails it is dropped and told.
+    """
+
+    def __init__(self, surroundings: Surroundings, exchange: Exchange) -> None:
         self._at = surroundings
+        self._exchange = exchange
 
     def of_consumer(
         self,
@@ -67,17 +68,19 @@ class Connections:
         for connector in connectors:
             connection = mine.get((connector.unified_api, connector.service_id))
             if configured is None or configured is (connection is not None):
-                yield Held(connector, connection)
+                yield Held(connector, self._current(connector, connection))
 
     def added(self, consumer_id: str) -> Iterator[Held]:
         """Yield the connections that the consumer has added, in the order of their adding."""
-        for connection in self._at.store.connections(consumer_id):
-            yield Held(self._at.connector(*connection.key), connection)
+        for connection in tuple(self._at.store.connections(consumer_id)):
+            connector = self._at.connector(*connection.key)
+            yield Held(connector, self._current(connector, connection))
 
     def find(self, consumer_id: str, unified_api: str, service_id: str) -> Held:
         """Return the connector and the connection, if any; raise ConnectorNotFound."""
         connector = self._at.connector(unified_api, service_id)
-        return Held(connector, self._at.store.connection(consumer_id, (unified_api, service_id)))
+        connection = self._at.store.connection(consumer_id, (unified_api, service_id))
+        return Held(connector, self._current(connector, connection))
 
     def find_added(
         self, consumer_id: str, unified_api: str, service_id: str
@@ -117,7 +120,8 @@ class Connections:
     ) -> Held:
         """Add or change a connection with credentials that were had elsewhere.
 
-        A token without its time, or past it, is refreshed at once where a refresh token came along.
+        A token without its time, or past it, is refreshed when the connection is next looked at,
+        where a refresh token came along.
         Raises ConnectorNotFound; IllegalStep for credentials that the connector has no use for.
         """
         connector, before = self.find(consumer_id, unified_api, service_id)
@@ -150,12 +154,24 @@ class Connections:
         missing = [form_field.id for form_field in missing_settings(connector, before)]
         if missing:
             raise IllegalStep(f"Save these settings before the token: {', '.join(missing)}")
-        if credentials_are_refused(connector, before):
-            raise CredentialsRefused(f"'{service_id}' refused the client credentials")
-        now = self._at.clock.now()
-        token = AccessToken(self._at.ids.token("at_"), now, TOKEN_LIFETIME)
-        after = replace(before, token=token, updated_at=now)
+        token = self._exchange.by_credentials(connector, before)
+        after = replace(before, token=token, updated_at=self._at.clock.now())
         return Held(connector, self._at.keep(connector, before, after))
+
+    def _current(self, connector: Connector, connection: Connection | None) -> Connection | None:
+        """Return the connection with a token that is still good, or with none."""
+        if connection is None or connection.token is None:
+            return connection
+        if not self._exchange.is_due(connection.token):
+            return connection
+        fresh = self._exchange.refreshed(connector, connection)
+        after = replace(connection, token=fresh)
+        if fresh is None:
+            after = replace(after, updated_at=self._at.clock.now())
+            return self._at.keep(connector, connection, after, Cause.REFRESH_FAILURE)
+        self._at.store.put_connection(after)
+        self._at.note(f"{connection.id} token refreshed")
+        return after
 
     def _changed(
         self,
@@ -193,7 +209,7 @@ class Connections:
             or issued + expires_in * 1000 <= now
         )
         if access_token is None or (refresh_token is not None and is_due):
-            return AccessToken(self._at.ids.token("at_"), now, TOKEN_LIFETIME, refresh_token)
+            return AccessToken(access_token or "", now, 0, refresh_token)
         return AccessToken(access_token, issued, expires_in, refresh_token)
 
 

@@ -5,7 +5,9 @@ from mockvault.vault.authorization import Authorization
 from mockvault.vault.connections import Connections
 from mockvault.vault.consumers import Consumers
 from mockvault.vault.custom_mappings import CustomMappings
+from mockvault.vault.exchange import Exchange
 from mockvault.vault.logs import Logs
+from mockvault.vault.provider import FakeProvider
 from mockvault.vault.resources import Resources
 from mockvault.vault.sessions import Sessions
 from mockvault.vault.surroundings import Change, Surroundings
@@ -17,11 +19,15 @@ class Vault:
     def __init__(self, surroundings: Surroundings) -> None:
         self.surroundings = surroundings
         self.consumers = Consumers(surroundings)
-        self.connections = Connections(surroundings)
+        self.provider = FakeProvider(surroundings)
+        exchange = Exchange(surroundings, self.provider)
+        self.connections = Connections(surroundings, exchange)
         self.custom_mappings = CustomMappings(surroundings, self.connections)
         self.resources = Resources(surroundings, self.connections)
         self.sessions = Sessions(surroundings, self.consumers)
-        self.authorization = Authorization(surroundings, self.consumers, self.connections)
+        self.authorization = Authorization(
+            surroundings, self.consumers, self.connections, self.provider, exchange
+        )
         self.logs = Logs(surroundings)
 
     @property

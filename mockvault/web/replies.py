@@ -21,6 +21,7 @@ STATUS_BY_ERROR: Mapping[type[VaultError], int] = {
     errors.ConnectorNotFound: 404,
     errors.ConnectionNotFound: 404,
     errors.IllegalStep: 422,
+    errors.AuthorizationRequestRefused: 400,
     errors.CodeExchangeFailed: 422,
     errors.CredentialsRefused: 422,
     errors.Unauthorized: 401,

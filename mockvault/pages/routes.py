@@ -1,0 +1,21 @@
+"""All pages, as one router: where each is found, and which paths are theirs."""
+
+from starlette.routing import Router
+
+from mockvault.pages.assets import Assets
+from mockvault.pages.provider import SLOW, ProviderPages
+from mockvault.vault.applications import Applications
+from mockvault.web.plans import Service
+
+PREFIXES = ("/session/", "/_mock/provider/", "/_mock/vault/", "/_mock/vault.js")
+
+
+def pages_router(applications: Applications, service: Service, *, slow: float = SLOW) -> Router:
+    """Return the routes of all pages; a slow provider takes `slow` seconds."""
+    return Router(
+        [
+            *ProviderPages(applications, service, slow=slow).routes(),
+            *Assets(applications).routes(),
+        ],
+        redirect_slashes=False,
+    )
