@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from mockvault.pages.colours import WHITE, ink_on, parsed
+from mockvault.pages.colours import LARGE, WHITE, contrast, ink_on, parsed
 from mockvault.pages.rendering import HERE, initials
 from mockvault.vault.applications import Applications
 
@@ -70,8 +70,9 @@ _CACHED = {"cache-control": "max-age=3600", "access-control-allow-origin": "*"}
 def picture(name: str, colour: str) -> str:
     """Return an SVG of a name's initials on a colour, readable whatever the colour is."""
     back = parsed(colour) or WHITE
+    ink = WHITE if contrast(WHITE, back) >= LARGE else ink_on(back)
     return _PICTURE.format(
-        name=escape(name), back=back, ink=ink_on(back), text=escape(initials(name))
+        name=escape(name), back=back, ink=ink, text=escape(initials(name))
     )
 
 

@@ -1,12 +1,13 @@
 """Colours that people can read: a theme's colours parsed, and others that contrast with them.
 
-Contrast is that of WCAG 2.1: 4.5 for text.
+Contrast is that of WCAG 2.1: 4.5 for text, 3 for what is large.
 """
 
 import re
 from typing import NamedTuple
 
 READABLE = 4.5
+LARGE = 3.0
 _HEX = re.compile(r"#([0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})", re.IGNORECASE)
 _RGB = re.compile(r"rgba?\(\s*(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})\s*(?:[,/][^)]*)?\)")
 _NAMED = {
@@ -107,6 +108,15 @@ def readable(colour: Colour, background: Colour) -> Colour:
         if contrast(moved, background) >= READABLE:
             return moved
     return end
+
+
+def action_colour(colour: Colour) -> Colour:
+    """Return the colour of a button: darkened where a little of that lets white be read on it.
+
+    >>> str(action_colour(Colour(0x28, 0x6E, 0xFA))), str(action_colour(Colour(255, 255, 0)))
+    ('#2669ee', '#ffff00')
+    """
+    return readable(colour, WHITE) if contrast(colour, WHITE) >= LARGE else colour
 
 
 def _linear(part: float) -> float:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from mockvault.pages.colours import WHITE, Colour, ink_on, parsed, readable
+from mockvault.pages.colours import WHITE, Colour, action_colour, ink_on, parsed, readable
 
 HERE = Path(__file__).parent
 PRIMARY = Colour(0x28, 0x6E, 0xFA)
@@ -53,7 +53,8 @@ def colours_of(theme: Mapping[str, Any]) -> dict[str, str]:
     panel_ink = parsed(theme.get("sidepanel_text_color"))
     found = {
         "--primary": str(primary),
-        "--on-primary": str(ink_on(primary)),
+        "--action": str(action_colour(primary)),
+        "--on-action": str(ink_on(action_colour(primary), WHITE)),
         "--primary-on-light": str(readable(primary, WHITE)),
         "--primary-on-dark": str(readable(primary, DARK)),
     }

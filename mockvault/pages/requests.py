@@ -67,10 +67,13 @@ def recorded(service: Service, answer: Answerer, shown_path: str) -> Answerer:
                 STATUS_BY_ERROR[type(reason)],
                 title=reason.message,
                 text=reason.detail if isinstance(reason.detail, str) else reason.message,
+                home=getattr(request.state, "home", None),
             )
         except FormRefused as reason:
             error = str(reason)
-            response = page("refusal.html", 400, title="This form cannot be read", text=error)
+            response = page(
+                "refusal.html", 400, title="This form cannot be read", text=error, home=None
+            )
         vault: Vault | None = getattr(request.state, "vault", None)
         service.record(
             Exchange(

@@ -3,6 +3,7 @@
 from starlette.routing import Router
 
 from mockvault.pages.assets import Assets
+from mockvault.pages.hosted_vault import HostedVault
 from mockvault.pages.provider import SLOW, ProviderPages
 from mockvault.vault.applications import Applications
 from mockvault.web.plans import Service
@@ -15,6 +16,7 @@ def pages_router(applications: Applications, service: Service, *, slow: float = 
     return Router(
         [
             *ProviderPages(applications, service, slow=slow).routes(),
+            *HostedVault(applications, service).routes(),
             *Assets(applications).routes(),
         ],
         redirect_slashes=False,

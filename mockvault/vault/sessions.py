@@ -89,6 +89,16 @@ class Sessions:
             raise Unauthorized("Invalid Authorization Token: its consumer was deleted")
         return claims
 
+    def past(self, token: str) -> Mapping[str, Any]:
+        """Return the claims of a token that was signed here, its time over or not.
+
+        Nothing may be done with it: it says how the page looks that tells so. Raises Unauthorized.
+        """
+        try:
+            return read(token, self._at.key("session"), now=0)
+        except TokenRefused as reason:
+            raise Unauthorized(f"Invalid Authorization Token: {reason}") from None
+
 
 def length_of(text: str) -> int:
     """Return the milliseconds that a session_length such as 30m, 24h or 1w names.
