@@ -114,7 +114,7 @@ def action_colour(colour: Colour) -> Colour:
     """Return the colour of a button: darkened where a little of that lets white be read on it.
 
     >>> str(action_colour(Colour(0x28, 0x6E, 0xFA))), str(action_colour(Colour(255, 255, 0)))
-    ('#2669ee', '#ffff00')
+    ('#2668ee', '#ffff00')
     """
     return readable(colour, WHITE) if contrast(colour, WHITE) >= LARGE else colour
 
