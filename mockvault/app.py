@@ -67,7 +67,7 @@ class WallClock:
 class MockVault:
     """The mock as an ASGI application, with its parts for those who run it in their process."""
 
-    def __init__(  # noqa: PLR0917  the parts of the whole
+    def __init__(
         self,
         vault_app: ASGIApp,
         side_app: ASGIApp,

@@ -71,9 +71,7 @@ def picture(name: str, colour: str) -> str:
     """Return an SVG of a name's initials on a colour, readable whatever the colour is."""
     back = parsed(colour) or WHITE
     ink = WHITE if contrast(WHITE, back) >= LARGE else ink_on(back)
-    return _PICTURE.format(
-        name=escape(name), back=back, ink=ink, text=escape(initials(name))
-    )
+    return _PICTURE.format(name=escape(name), back=back, ink=ink, text=escape(initials(name)))
 
 
 @cache
