@@ -50,7 +50,7 @@ coverage: $(READY) ## Measure what the tests reach
 	$(BIN)/coverage combine && $(BIN)/coverage report
 
 bench: $(READY) ## Measure speed beside peers, as ratios of one run
-	$(BIN)/python -m bench $(ARGS)
+	$(BIN)/python -m tests.bench $(ARGS)
 
 clean: ## Remove what was made here
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
