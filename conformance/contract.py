@@ -208,5 +208,12 @@ def _problems(judge: Any, body: Any, rule: str) -> list[Problem]:
             error.message[:200],
             f"{rule} {'/'.join(map(str, error.schema_path))}",
         )
-        for error in judge.iter_errors(body)
+        for error in _errors(judge, body)
     ]
+
+
+def _errors(judge: Any, body: Any) -> list[Any]:
+    try:
+        return list(judge.iter_errors(body))
+    except (UnicodeEncodeError, ValueError):
+        return []  # lone surrogates and numbers beyond measure cannot be judged

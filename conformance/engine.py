@@ -13,7 +13,7 @@ from conformance.contract import Contract
 from conformance.failures import AREAS, LEVEL_BY_AREA, LEVELS, Exchange, Failure, grouped
 from conformance.laws import LAWS
 from conformance.laws.world import Connector, NotJudged, World, read_catalogue
-from conformance.phases import PHASES, Context
+from conformance.phases import PHASES, Context, cases, histories, laws, robustness, webhooks
 from conformance.profiles import Profile
 from conformance.run_events import (
     CaseJudged,
@@ -95,6 +95,7 @@ class Run:
         self.catalogue: tuple[Connector, ...] = ()
         self.failures: list[Failure] = []
         self.cases: list[CaseJudged] = []
+        self.first: tuple[str, ...] = ()
         self.first_failure: tuple[int, float] | None = None
         self._started = time.perf_counter()
         self._counted: dict[str, int] = {}
@@ -183,7 +184,7 @@ class Run:
         try:
             self.preflight()
             self.target.deadline = self.target.clock.now() + plan.profile.seconds
-            self.target.listeners.append(self._judge_answer)
+            self.watch()
             self._emit(
                 RunStarted(
                     plan.base_url, plan.profile.name, plan.seed, plan.run_id, tuple(phases), dict(self.target.capabilities), __version__
@@ -195,15 +196,13 @@ class Run:
         except KeyboardInterrupt:
             interrupted = True
         finally:
-            residue = self._clean()
+            residue = self.clean()
         ended = self._verdict(residue, interrupted=interrupted)
         self._emit(ended)
         return ended
 
     def _phase(self, name: str) -> bool:
-        context = Context(
-            self.target, self.judge, self.plan.seed, self.catalogue, self.plan.only, self.plan.shard, self.plan.profile, self._broken
-        )
+        context = self.context()
         phase = PHASES[name]
         total = phase.total(context)
         self._emit(PhaseStarted(name, total))
@@ -223,11 +222,23 @@ class Run:
         self._emit(PhaseFinished(name, done, time.perf_counter() - begun))
         return True
 
+    def context(self) -> Context:
+        """Return what a phase works with."""
+        plan = self.plan
+        return Context(self.target, self.judge, plan.seed, self.catalogue, plan.only, plan.shard, plan.profile, self._broken)
+
+    def watch(self) -> None:
+        """Judge every answer from now on."""
+        if self._judge_answer not in self.target.listeners:
+            self.target.listeners.append(self._judge_answer)
+
     def _broken(self) -> frozenset[str]:
         return frozenset(f.law for f in self.failures)
 
-    def _judge_answer(self, exchange: Exchange) -> None:
-        self._keep(tuple(self.judge.judge(exchange)))
+    def _judge_answer(self, exchange: Exchange) -> tuple[str, ...]:
+        found = self.judge.judge(exchange)
+        self._keep(found)
+        return tuple(dict.fromkeys(f.law for f in found))
 
     def _keep(self, failures: Sequence[Failure]) -> None:
         for failure in failures:
@@ -238,7 +249,7 @@ class Run:
             if count < 20:
                 self.failures.append(failure)
 
-    def _clean(self) -> dict[str, int]:
+    def clean(self) -> dict[str, int]:
         """Remove every consumer of the ledger, and read back what is left."""
         if self.plan.keep or not self.target.ledger.made:
             return {}

@@ -100,6 +100,7 @@ class Exchange:
     operation_id: str
     request: Request
     answer: Answer
+    broke: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ class Failure:
     must: bool = True
     exchanges: tuple[Exchange, ...] = field(default=(), repr=False)
     replay: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    blames: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -143,7 +145,9 @@ def grouped(failures: Sequence[Failure], builds_on: Mapping[str, Sequence[str]])
     by_law: dict[str, list[Failure]] = {}
     for failure in failures:
         by_law.setdefault(failure.law, []).append(failure)
-    root_by_law = {law: _root(law, by_law, builds_on, ()) for law in by_law}
+    grounds = {law: (*builds_on.get(law, ()), *_blamed(members)) for law, members in by_law.items()}
+    full = {**builds_on, **grounds}
+    root_by_law = {law: _root(law, by_law, full, ()) for law in by_law}
     causes = []
     for law, members in by_law.items():
         if root_by_law[law] != law:
@@ -152,6 +156,13 @@ def grouped(failures: Sequence[Failure], builds_on: Mapping[str, Sequence[str]])
         operations = tuple(dict.fromkeys(f.operation for f in members if f.operation))
         causes.append(Cause(members[0], len(members), operations, tuple(follows)))
     return causes
+
+
+def _blamed(members: Sequence[Failure]) -> tuple[str, ...]:
+    """Return the checks that the answers broke on which a law failed, if all of them did."""
+    if any(not failure.blames for failure in members):
+        return ()
+    return tuple(dict.fromkeys(name for failure in members for name in failure.blames))
 
 
 def _root(

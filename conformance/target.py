@@ -9,7 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, unquote, unquote_plus, urlencode, urlsplit
@@ -295,7 +295,7 @@ class Target:
         self.requests = 0
         self.observed: dict[tuple[str, int], int] = {}
         self.exercised: dict[str, set[str]] = {}
-        self.listeners: list[Callable[[Exchange], None]] = []
+        self.listeners: list[Callable[[Exchange], tuple[str, ...]]] = []
         self._lock = threading.Lock()
         self._last_write = -1e9
         self._last_sent = -1e9
@@ -360,8 +360,9 @@ class Target:
         if operation is not None:
             self._observe(operation, exchange)
         if not quiet:
-            for listener in self.listeners:
-                listener(exchange)
+            broke = [name for listener in self.listeners for name in listener(exchange)]
+            if broke:
+                return replace(exchange, broke=tuple(broke))
         return exchange
 
     def follow(self, url: str) -> Request:

@@ -44,7 +44,7 @@ def a_consumer_takes_its_mappings_along(world: World) -> None:
     world.expect(answer.item.get("value") != value, "value", "no value of before", answer.item)
 
 
-@law("VLT-CAS-03", "cascades", _ALL, builds_on=_DEL)
+@law("VLT-CAS-03", "cascades", _ALL, builds_on=(*_DEL, "VLT-CSM-05"))
 def only_that_consumer_is_deleted(world: World) -> None:
     """Deleting a consumer leaves those whose id begins alike, and its namesake elsewhere."""
     who = world.who("stem")
@@ -60,7 +60,7 @@ def only_that_consumer_is_deleted(world: World) -> None:
         world.expect(answer.is_good, "survives", f"{other.application.label} {other.consumer_id} is still there", f"HTTP {answer.status}")
 
 
-@law("VLT-CAS-04", "cascades", _CNX, builds_on=("VLT-CNX-09", "VLT-ISO-01"))
+@law("VLT-CAS-04", "cascades", _CNX, builds_on=("VLT-CNX-09", "VLT-ISO-01", "VLT-CNX-10"))
 def a_connection_takes_its_settings_along(world: World) -> None:
     """A connection that is deleted and added again has no setting of before, and is not callable by them."""
     who, connector = world.who(), world.plain()
@@ -75,7 +75,7 @@ def a_connection_takes_its_settings_along(world: World) -> None:
     world.expect(not filled, "form fields", "no value of before", filled)
 
 
-@law("VLT-CAS-05", "cascades", _CNX, builds_on=("VLT-CNX-09", "VLT-CNX-16"))
+@law("VLT-CAS-05", "cascades", _CNX, builds_on=("VLT-CNX-09", "VLT-CNX-16", "VLT-CNX-10"))
 def a_connection_takes_its_credentials_along(world: World) -> None:
     """An OAuth connection that is deleted and added again waits for a new consent."""
     rows = [c for c in world.catalogue if c.redirects]
@@ -90,7 +90,7 @@ def a_connection_takes_its_credentials_along(world: World) -> None:
     world.expect(state == "added", "state", "added", state)
 
 
-@law("VLT-CAS-06", "cascades", _CNX, builds_on=("VLT-CNX-09", "VLT-CNX-02", "VLT-LIM-04"))
+@law("VLT-CAS-06", "cascades", _CNX, builds_on=("VLT-CNX-09", "VLT-CNX-02", "VLT-LIM-04", "VLT-CNX-05"))
 def only_that_connection_is_deleted(world: World) -> None:
     """Deleting a connection leaves the consumer's others as they were."""
     who, first = world.who(), world.plain()

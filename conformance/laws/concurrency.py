@@ -16,7 +16,7 @@ def together(world: World, jobs: list[tuple[str, Request]]) -> list[Exchange]:
     """Send requests at the same time, and return the exchanges in the order of the requests."""
     with ThreadPoolExecutor(WORKERS) as pool:
         started: list[Callable[[], Exchange]] = [
-            pool.submit(world.target.send, operation_id, request).result for operation_id, request in jobs
+            pool.submit(world.target.send, operation_id, request, quiet=True).result for operation_id, request in jobs
         ]
         done = [result() for result in started]
     world.exchanges.extend(done)

@@ -49,7 +49,7 @@ def a_connection_names_itself(world: World) -> None:
     world.expect(item.get("id") == f"{seen[0]}+{seen[1]}", "one", f"{seen[0]}+{seen[1]}", item.get("id"))
 
 
-@law("VLT-CNX-04", "state", _CRUD, builds_on=(*_UPD, "VLT-CNX-06"))
+@law("VLT-CNX-04", "state", _CRUD, builds_on=(*_UPD, "VLT-CNX-06", "VLT-SEC-03"))
 def the_list_agrees_with_one(world: World) -> None:
     """A connection in the list says what it says alone, added or not, enabled or not."""
     who, connector = world.who(), world.plain()
@@ -258,7 +258,7 @@ def times_tell_creation_and_update(world: World) -> None:
     world.expect(later, "updated_at", f"a time not before {created}", updated)
 
 
-@law("VLT-CNX-16", "state", "connectionsImport; guide: migrating integrations", builds_on=(*_BASE, "VLT-SEC-02"))
+@law("VLT-CNX-16", "state", "connectionsImport; guide: migrating integrations", builds_on=(*_BASE, "VLT-SEC-02", "VLT-CNX-05"))
 def an_import_is_read_back(world: World) -> None:
     """An imported connection is there, with its settings, and callable where nothing is missing."""
     who, connector = world.who(), world.connector("oauth2", redirects=True)
@@ -285,7 +285,7 @@ def an_import_is_read_back(world: World) -> None:
     world.expect(item.get("state") in {"callable", "invalid", "authorized"}, "state of it", "callable or authorized", item.get("state"))
 
 
-@law("VLT-CNX-17", "state", "connectionsToken", builds_on=_ADD)
+@law("VLT-CNX-17", "state", "connectionsToken", builds_on=(*_ADD, "VLT-CNX-05", "VLT-CNX-10"))
 def a_token_is_exchanged_for_stored_credentials(world: World) -> None:
     """POST token succeeds once the credentials are stored, makes the connection callable, and not before."""
     rows = [c for c in world.catalogue if c.auth_type == "oauth2" and c.grant == "client_credentials" and c.required]

@@ -38,7 +38,7 @@ def an_updated_consumer_is_read_back(world: World) -> None:
         world.expect(kept == new, "metadata", str(new), found)
 
 
-@law("VLT-CSM-03", "state", _CRUD, "contract", builds_on=("VLT-CSM-01",))
+@law("VLT-CSM-03", "state", _CRUD, "contract", builds_on=("VLT-CSM-01", "VLT-CSM-04"))
 def a_deleted_consumer_is_gone(world: World) -> None:
     """Deletion is final: the consumer is not found afterwards, and a second deletion is refused."""
     who = world.who()
@@ -51,7 +51,7 @@ def a_deleted_consumer_is_gone(world: World) -> None:
     world.expect(answer.is_refusal, "again", "404", f"HTTP {answer.status}")
 
 
-@law("VLT-CSM-04", "envelope", "404 of the operations of tag Consumers", "documented")
+@law("VLT-CSM-04", "envelope", "404 of the operations of tag Consumers", "documented", builds_on=("VLT-ENV-01",))
 def an_unknown_consumer_is_not_found(world: World) -> None:
     """Reading, updating, counting and deleting a consumer that does not exist is answered 404."""
     nobody = world.who("nobody")
@@ -67,7 +67,7 @@ def an_unknown_consumer_is_not_found(world: World) -> None:
         world.expect(answer.status == 404, "404", "404", f"HTTP {answer.status}")
 
 
-@law("VLT-CSM-05", "state", "You can freely choose a consumer ID yourself (ConsumerId)", builds_on=("VLT-CSM-01",))
+@law("VLT-CSM-05", "state", "You can freely choose a consumer ID yourself (ConsumerId)", builds_on=("VLT-CSM-01", "VLT-VAL-02"))
 def ids_are_freely_chosen(world: World) -> None:
     """Ids with capitals, plus, colon, blank, dot, umlaut and emoji are kept apart and survive."""
     stem = world.name("Id")
@@ -100,7 +100,7 @@ def a_consumer_in_the_list_is_the_same(world: World) -> None:
         world.expect(same == other, "agrees", str(other), difference(other, same))
 
 
-@law("VLT-CSM-07", "state", "If the consumer doesn't exist yet, Vault will upsert (ConsumerId)")
+@law("VLT-CSM-07", "state", "If the consumer doesn't exist yet, Vault will upsert (ConsumerId)", builds_on=("VLT-ISO-01", "VLT-ISO-03", "VLT-CNX-02", "VLT-CSM-05",))
 def a_consumer_comes_to_be_on_first_use(world: World) -> None:
     """A consumer that adds a connection exists from then on."""
     who, connector = world.who(), world.plain()

@@ -85,7 +85,7 @@ def only_oauth_connections_can_be_authorized(world: World) -> None:
             world.expect(not url, "surplus", f"no authorize_url with {kind}", url)
 
 
-@law("VLT-OAU-02", "oauth", "settings_required_for_authorization", "seen in clients", builds_on=_LINK)
+@law("VLT-OAU-02", "oauth", "settings_required_for_authorization", "seen in clients", builds_on=(*_LINK, "VLT-CNX-05"))
 def a_link_waits_for_the_settings_it_needs(world: World) -> None:
     """authorize_url is absent until the settings that authorization requires are stored."""
     rows = [c for c in world.catalogue if c.redirects and c.before]
@@ -131,7 +131,7 @@ def a_given_consent_makes_a_connection_callable(world: World) -> None:
         world.expect(state == "callable", "callable", "callable: nothing is missing", state)
 
 
-@law("VLT-OAU-05", "oauth", "guide: connection states (authorized)", builds_on=_CONSENT)
+@law("VLT-OAU-05", "oauth", "guide: connection states (authorized)", builds_on=(*_CONSENT, "VLT-CNX-10", "VLT-CNX-05"))
 def a_consent_without_a_required_field_is_not_enough(world: World) -> None:
     """With a required field empty, consent makes a connection authorized; the field makes it callable."""
     who, connector, url = _ready(world, complete=False)
@@ -145,7 +145,7 @@ def a_consent_without_a_required_field_is_not_enough(world: World) -> None:
     world.expect(state in ({"callable", "invalid"} if connector.validates else {"callable"}), "callable", "callable", state)
 
 
-@law("VLT-OAU-06", "oauth", "failure: error_type, error_message, origin on the redirect", "seen in clients", builds_on=_LINK)
+@law("VLT-OAU-06", "oauth", "failure: error_type, error_message, origin on the redirect", "seen in clients", builds_on=(*_LINK, "VLT-CNX-10"))
 def a_denied_consent_is_told_and_changes_nothing(world: World) -> None:
     """After a denial the browser is back with error_type, and the connection is as it was."""
     who, connector, url = _ready(world)
@@ -254,7 +254,7 @@ def the_callback_leads_to_no_other_place(world: World) -> None:
         return
 
 
-@law("VLT-OAU-12", "secrets", "OAuth 2.0 Security BCP: no token in a URL", "documented", builds_on=_CONSENT)
+@law("VLT-OAU-12", "oauth", "OAuth 2.0 Security BCP: no token in a URL", "documented", builds_on=_CONSENT)
 def no_redirect_carries_a_token(world: World) -> None:
     """The final redirect carries no token and no code."""
     _, _, url = _ready(world)
@@ -264,7 +264,7 @@ def no_redirect_carries_a_token(world: World) -> None:
     world.expect(not names & {"access_token", "refresh_token", "code", "id_token"}, "token", "no token", location)
 
 
-@law("VLT-OAU-13", "oauth", "connectionsRevoke; vault.connection.revoked", builds_on=(*_CONSENT, "VLT-OAU-07"))
+@law("VLT-OAU-13", "oauth", "connectionsRevoke; vault.connection.revoked", builds_on=(*_CONSENT, "VLT-OAU-07", "VLT-CNX-10"))
 def a_revoked_connection_is_added_again(world: World) -> None:
     """After a revocation the browser is back at redirect_uri, and the connection waits for consent."""
     rows = [c for c in world.catalogue if c.redirects and not any(f.get("type") == "select" for f in c.required)]

@@ -187,7 +187,7 @@ def the_bounds_of_limit_hold(world: World) -> None:
             world.expect(answer.is_refusal, "illegal", "a refusal (400)", f"limit={limit}: HTTP {answer.status}")
 
 
-@law("VLT-PAG-10", "pagination", _PAGES, "contract", builds_on=("VLT-PAG-04", "VLT-LOG-01", "VLT-FIL-04", "VLT-PAG-01"))
+@law("VLT-PAG-10", "pagination", _PAGES, "contract", builds_on=("VLT-PAG-04", "VLT-LOG-01", "VLT-FIL-04", "VLT-PAG-01", "VLT-HDR-02"))
 def pages_of_logs_are_the_logs_once(world: World) -> None:
     """Whatever the limit, the pages of the logs together hold each call once."""
     who = world.who()

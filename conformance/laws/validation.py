@@ -47,17 +47,17 @@ def prepared(world: World, operation: Operation, suffix: str) -> Principal:
     return who
 
 
-def send_body(world: World, operation: Operation, who: Principal, body: Any) -> Answer:
-    """Send a body to an operation."""
+def request_with(world: World, operation: Operation, who: Principal, body: Any) -> Request:
+    """Return a request of an operation with a body."""
     values = path_values(world, who)
     names = [p.name for p in operation.parameters if p.place == "path"]
-    if "target_field_id" in names:
-        from conformance.laws.mappings import grounds
+    path = {n: values[n] for n in names}
+    return world.target.request(operation.operation_id, who, body=body, **path)
 
-        owner, connector, targets = grounds(world)
-        path = {**connector.path, "target_field_id": targets[0]}
-        return world.call(operation.operation_id, owner, body=body, **path)
-    return world.call(operation.operation_id, who, body=body, **{n: values[n] for n in names})
+
+def send_body(world: World, operation: Operation, who: Principal, body: Any) -> Answer:
+    """Send a body to an operation."""
+    return world.send(operation.operation_id, request_with(world, operation, who, body))
 
 
 def _judged_bodies(world: World) -> Iterator[tuple[Operation, Principal, Any]]:
@@ -77,7 +77,7 @@ def a_body_that_breaks_its_schema_is_refused(world: World) -> None:
         for variation in wrong_bodies(operation.body or {}, base):
             if not world.target.contract.body_problems(operation.operation_id, variation.body):
                 continue
-            answer = send_body(world, operation, who, variation.body)
+            answer = world.provoke(operation.operation_id, request_with(world, operation, who, variation.body))
             seen = f"{operation.operation_id} {variation.pointer} {variation.keyword} {variation.note}: HTTP {answer.status}"
             world.expect(answer.is_refusal, variation.keyword, "a refusal (400)", seen)
 
@@ -100,7 +100,7 @@ def a_body_within_its_schema_is_accepted(world: World) -> None:
             world.expect(answer.is_good, "unicode", "no refusal", f"HTTP {answer.status}")
 
 
-@law("VLT-VAL-03", "validation", _BODY, "contract")
+@law("VLT-VAL-03", "validation", _BODY, "contract", builds_on=("VLT-VAL-01",))
 def what_is_no_json_object_is_refused(world: World) -> None:
     """Malformed JSON, an array, text, a number, null and nothing at all are refused where an object belongs."""
     raws = {
@@ -121,7 +121,7 @@ def what_is_no_json_object_is_refused(world: World) -> None:
         for aspect, raw in raws.items():
             if aspect == "nothing" and not operation.body_required:
                 continue
-            answer = world.send(operation.operation_id, replace(request, body=raw))
+            answer = world.provoke(operation.operation_id, replace(request, body=raw))
             world.expect(answer.is_refusal, aspect, "a refusal (400)", f"{operation.operation_id} {aspect}: HTTP {answer.status}")
 
 
@@ -147,7 +147,7 @@ def a_query_that_breaks_its_schema_is_refused(world: World) -> None:
         ("logsAll", {"filter[status_code]": "four"}),
     )
     for operation_id, query in calls:
-        answer = world.call(operation_id, who, query=query)
+        answer = world.provoke(operation_id, world.target.request(operation_id, who, query=query))
         world.expect(answer.is_refusal, next(iter(query)), "a refusal (400)", f"{query}: HTTP {answer.status}")
     for path, operation_id in (("/vault/callback", "connectionsCallback"),):
         for pairs in ((("state", "x"),), (("code", "x"),), ()):
@@ -156,7 +156,7 @@ def a_query_that_breaks_its_schema_is_refused(world: World) -> None:
             world.expect(failed, "required", "a refusal (400)", f"{dict(pairs)}: HTTP {answer.status}")
 
 
-@law("VLT-VAL-06", "validation", "connectionsToken: an empty object, or nothing", "contract")
+@law("VLT-VAL-06", "validation", "connectionsToken: an empty object, or nothing", "contract", builds_on=("VLT-VAL-01", "VLT-CNX-05"))
 def the_token_operation_takes_no_properties(world: World) -> None:
     """The token operation accepts an empty object or no body at all, and no properties."""
     rows = [c for c in world.catalogue if c.auth_type == "oauth2" and c.grant == "client_credentials"]
@@ -164,7 +164,8 @@ def the_token_operation_takes_no_properties(world: World) -> None:
     who, connector = world.who(), rows[0]
     world.add(who, connector)
     world.patch(who, connector, settings=world.settings(connector))
-    answer = world.call("connectionsToken", who, body={"client_secret": "x"}, **connector.path)
+    request = world.target.request("connectionsToken", who, body={"client_secret": "x"}, **connector.path)
+    answer = world.provoke("connectionsToken", request)
     world.expect(answer.is_refusal, "properties", "a refusal (400)", f"HTTP {answer.status}")
     for arguments in ({"body": {}}, {}):
         answer = world.call("connectionsToken", who, **arguments, **connector.path)

@@ -12,6 +12,7 @@ from conformance.laws.registry import Law
 from conformance.target import Application, Principal, Target
 
 VOLATILE = frozenset({"authorize_url", "revoke_url", "updated_at", "modified", "request_count_updated"})
+TELLING = frozenset({"VLT-ENV-01", "VLT-ENV-02", "VLT-ENV-03", "VLT-ENV-07"})
 RETURN_URL = "https://app.conformance.example/done"
 
 
@@ -124,6 +125,17 @@ class World:
         """Call an operation and keep the exchange."""
         return self.send(operation_id, self.target.request(operation_id, who, **arguments))
 
+    def provoke(self, operation_id: str, request: Request) -> Answer:
+        """Send a request that breaks the contract; its answer is judged only where it is a refusal."""
+        exchange = self.target.send(operation_id, request, quiet=True)
+        body = exchange.answer.json if exchange.answer.is_good else None
+        says = body.get("status_code") if isinstance(body, dict) else None
+        if exchange.answer.is_refusal or (isinstance(says, int) and says >= 400):
+            broke = tuple(name for listener in self.target.listeners for name in listener(exchange))
+            exchange = replace(exchange, broke=broke)
+        self.exchanges.append(exchange)
+        return exchange.answer
+
     def send(self, operation_id: str, request: Request, *, quiet: bool = False) -> Answer:
         """Send a request and keep the exchange."""
         exchange = self.target.send(operation_id, request, quiet=quiet)
@@ -152,6 +164,7 @@ class World:
                 must=self.law.must,
                 exchanges=tuple(self.exchanges[-8:]),
                 replay={"kind": "law", "law": self.law.id, "seed": self.seed},
+                blames=tuple(name for name in last.broke if name in TELLING) if last else (),
             )
         )
         return False

@@ -91,7 +91,6 @@ BUGS: dict[str, Bug] = {
             disabled_available="A disabled connection falls back to available.",
             disable_ignored="enabled: false is ignored.",
             delete_noop="DELETE connection deletes nothing.",
-            delete_resurrects="A deleted connection comes back with its settings.",
             metadata_lost="The metadata of a connection is not stored.",
             read_only_written="A client may write the state of a connection.",
             wrong_id="The id of a connection is not api+service.",
@@ -262,6 +261,7 @@ BUGS: dict[str, Bug] = {
         ),
         *_area(
             "cascades",
+            delete_resurrects="A deleted connection comes back with its settings.",
             orphan_connections="Connections outlive their consumer.",
             orphan_mappings="Mappings outlive their consumer.",
             orphan_credentials="Credentials outlive their connection.",

@@ -128,6 +128,7 @@ CONNECTORS: dict[str, dict[str, Any]] = {
         "Personio", "hris", "oauth2", _field("client_id"), _field("client_secret", sensitive=True),
         grant="client_credentials", resources=["employees"],
     ),
+    "zendesk-support": _connector("Zendesk Support", "customer-support", "basic", _field("subdomain"), _field("password", sensitive=True), resources=["tickets"]),
     "justworks": _connector("Justworks", "hris", "none", resources=["employees"]),
     "box": _connector("Box", "file-storage", "oauth2", resources=["files"]),
     "netsuite": _connector("NetSuite", "accounting", "custom", _field("account_id"), _field("note", required=False), resources=["bills"]),
@@ -360,7 +361,7 @@ class Vault:
             if not (self.bug("consumer_empty") if present else self.bug("consumer_optional")):
                 raise self._header("x-apideck-consumer-id")
             consumer_id = "test-consumer"
-        if session is not None and session.get("consumer_id") != consumer_id and not self.bug("token_any_consumer"):
+        if needs_consumer and session is not None and session.get("consumer_id") != consumer_id and not self.bug("token_any_consumer"):
             raise Refused(401, "UnauthorizedError", "Unauthorized Request", "The session is of another consumer")
         if needs_consumer:
             seen["log"] = consumer_id
@@ -377,7 +378,7 @@ class Vault:
             known["consumer_id"] = path["consumer_id"].lower() if self.bug("consumer_lower") else path["consumer_id"]
         names = act.__code__.co_varnames[: act.__code__.co_argcount + act.__code__.co_kwonlyargcount]
         reply = act(**{name: known.get(name) for name in names if name != "self"})
-        if needs_consumer:
+        if needs_consumer and not (operation_id == "sessionsCreate" and self.bug("no_upsert")):
             self._consumer(app, consumer_id, create=True, now=now)
         return reply
 
@@ -558,7 +559,7 @@ class Vault:
                 refused.detail["body"] = body
             if self.bug("refused_half") and operation_id == "connectionsUpdate" and isinstance(body, dict):
                 app, cid = request.headers.get("x-apideck-app-id", ""), request.headers.get("x-apideck-consumer-id", "")
-                _, _, _, _, api, service = (request.path + "/////").split("/")[:6] if False else ("", "", "", "", *request.path.split("/")[3:5])
+                api, service = request.path.split("/")[3:5]
                 stored = (self._consumer(app, cid) or {"connections": {}})["connections"].get((api, service))
                 if stored and isinstance(body.get("settings"), dict):
                     stored["settings"].update(body["settings"])
@@ -664,13 +665,16 @@ class Vault:
                 "id": consumer_id, "metadata": {}, "created": moment, "modified": moment, "connections": {},
                 "mappings": {}, "logs": [], "calls": [], "count": 0, "config": {},
             }  # fmt: skip
+            consumers[consumer_id] |= self.flows.pop(f"orphan {app} {consumer_id}", {})
+        elif create:
+            consumers[consumer_id].pop("gone", None)
         return consumers.get(consumer_id)
 
     def _known(self, app: str, consumer_id: str, kind: str = "read") -> dict[str, Any]:
         consumer = self._consumer(app, consumer_id)
         if consumer is None and self.bug({"read": "foreign_consumer_read", "update": "foreign_consumer_update", "delete": "foreign_consumer_delete", "stats": "foreign_stats"}[kind]):
             consumer = next((c[consumer_id] for c in self.world.values() if consumer_id in c), None)
-        if consumer is None:
+        if consumer is None or consumer.get("gone"):
             raise Refused(404, "EntityNotFoundError", "Unknown Consumer", f"Could not find consumer with id: '{consumer_id}'")
         return consumer
 
@@ -974,15 +978,8 @@ class Vault:
         if self.bug("orphan_listed"):
             self.world[home][consumer_id] = {**consumer, "gone": True, "connections": {}, "mappings": {}}
         if self.bug("orphan_connections") or self.bug("orphan_mappings"):
-            self.flows[f"orphan {home} {consumer_id}"] = consumer
-            kept = self._consumer(home, consumer_id, create=True)
-            assert kept is not None
-            if self.bug("orphan_connections"):
-                kept["connections"] = consumer["connections"]
-            else:
-                kept["mappings"] = consumer["mappings"]
-            self.world[home] = {n: c for n, c in self.world[home].items() if n != consumer_id}
-            self.flows[f"orphan {home} {consumer_id}"] = kept
+            name = "connections" if self.bug("orphan_connections") else "mappings"
+            self.flows[f"orphan {home} {consumer_id}"] = {name: consumer[name]}
         if self.bug("cascade_wide"):
             self.world[home] = {n: c for n, c in self.world[home].items() if not n.startswith(consumer_id)}
         if self.bug("cascade_app"):
@@ -1015,7 +1012,7 @@ class Vault:
         if self.bug("list_stale"):
             kept = [{**c, "enabled": False} for c in kept]
         if self.bug("list_leaks"):
-            other = next((c for n, c in self.world[app].items() if n != consumer_id and c["connections"]), None)
+            other = next((c for n, c in reversed(self.world[app].items()) if n != consumer_id and c["connections"]), None)
             leak = next(iter(other["connections"].values()))["settings"] if other else {}
             kept = [{**c, "metadata": {"also": leak}} for c in kept]
         if self.bug("list_echoes"):
@@ -1042,7 +1039,6 @@ class Vault:
         return self._write(app, consumer_id, unified_api, service_id, body, request, now)
 
     def _write(self, app: str, consumer_id: str, api: str, service: str, body: dict[str, Any], request: Request, now: float, *, token: bool = False) -> Reply:
-        known = self._consumer(app, consumer_id) is not None
         owner = self._held(app, consumer_id, now)
         connections = owner["connections"]
         key = self._key(api, service)
@@ -1093,13 +1089,9 @@ class Vault:
         lost = (fresh and request.method == "POST" and self.bug("add_not_stored") and not token) or (not fresh and self.bug("update_lost") and request.method == "PATCH")
         connections[key] = work
         shown = self._show(app, consumer_id, api, service, request, now)
-        if self.bug("list_leaks"):
-            pass
         if lost:
             if fresh:
                 connections.pop(key)
-                if not known:
-                    pass
             else:
                 connections[key] = stored
         elif self.bug("patch_all"):

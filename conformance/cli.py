@@ -1,0 +1,322 @@
+"""The commands: run, list, explain, replay, diff, cleanup."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+from conformance import __version__, contract, profiles, waivers
+from conformance.checks import CHECKS
+from conformance.differences import compare
+from conformance.engine import Plan, Run, Unjudgeable, clean, run_id_for
+from conformance.laws import LAWS
+from conformance.phases import PHASES
+from conformance.profiles import PROFILES
+from conformance.replaying import Recording, replay_recording
+from conformance.reports import console, har, html, junit, markdown, ndjson, sarif
+from conformance.run_events import Listener, RunEvent, RunFinished
+from conformance.target import Application, HttpTransport, Ledger, Target
+from conformance.target import TargetUnreachable as Unreachable
+
+CONFORMS, FAILS, USAGE, UNREACHABLE = 0, 1, 2, 3
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="conformance")
+def main() -> None:
+    """Judge a deployment of the Vault API by its contract and its behaviour."""
+
+
+def _key(value: str | None, file: str | None, variable: str) -> str | None:
+    if file:
+        return Path(file).read_text(encoding="utf-8").strip()
+    return value or os.environ.get(variable) or None
+
+
+def _applications(options: dict[str, str | None]) -> list[Application]:
+    key = _key(options["api_key"], options["api_key_file"], "VAULT_API_KEY")
+    if not key or not options["app_id"]:
+        raise click.UsageError("give --app-id and --api-key (or VAULT_APP_ID and VAULT_API_KEY)")
+    found = [Application(options["app_id"], key, "VAULT")]
+    other = _key(options["other_api_key"], None, "VAULT_OTHER_API_KEY")
+    if bool(other) != bool(options["other_app_id"]):
+        raise click.UsageError("--other-app-id and --other-api-key belong together")
+    if other and options["other_app_id"]:
+        found.append(Application(options["other_app_id"], other, "VAULT_OTHER"))
+    return found
+
+
+def _credentials(command: click.decorators.FC) -> click.decorators.FC:
+    for option in (
+        click.option("--other-api-key", help="Its key (default: $VAULT_OTHER_API_KEY)."),
+        click.option("--other-app-id", envvar="VAULT_OTHER_APP_ID", help="A second application, for isolation."),
+        click.option("--api-key-file", type=click.Path(exists=True), help="Read the key from a file."),
+        click.option("--api-key", help="The key of the application (default: $VAULT_API_KEY)."),
+        click.option("--app-id", envvar="VAULT_APP_ID", help="The application under judgement."),
+    ):
+        command = option(command)
+    return command
+
+
+def _address(url: str) -> str:
+    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
+        raise click.UsageError(f"{url!r} is no http(s) address")
+    return url
+
+
+@main.command()
+@click.argument("url")
+@_credentials
+@click.option("--profile", type=click.Choice(sorted(PROFILES)), help="Default: quick on loopback, live elsewhere.")
+@click.option("--seed", type=int, help="Repeat a run: the same cases.")
+@click.option("--run-id", help="What the ids of the run's consumers hold (default: chance).")
+@click.option("--only", multiple=True, metavar="ID", help="Judge only laws whose id begins so (VLT-PAG).")
+@click.option("--phase", "phases", multiple=True, help="Run only this phase.")
+@click.option("--shard", default="1/1", show_default=True, help="Judge a part of the laws: 2/4.")
+@click.option("--report-dir", type=click.Path(path_type=Path), help="Write all reports here.")
+@click.option("--consumer", help="A consumer of yours that reads may use.")
+@click.option("--allow-writes", is_flag=True, help="Let a live run write, under consumers of its own.")
+@click.option("--max-requests", type=int, help="Stop before more requests than this.")
+@click.option("--max-time", type=float, metavar="SECONDS", help="Stop after so long, with a partial verdict.")
+@click.option("--rate", type=float, help="Requests a second at most.")
+@click.option("--patience", type=float, help="Seconds that a read may lag behind a write.")
+@click.option("--capability", "capabilities", multiple=True, metavar="NAME=VALUE", help="Say what the deployment can do: consent=mock.")
+@click.option("--waivers", "waiver_file", type=click.Path(path_type=Path), help="Default: conformance.toml.")
+@click.option("--baseline", type=click.Path(path_type=Path), help="Known failures, one id a line.")
+@click.option("--new-only", is_flag=True, help="Fail only for what the baseline does not know.")
+@click.option("--strict", is_flag=True, help="Fail for SHOULD as for MUST.")
+@click.option("--spec", help="Another file of the contract.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and send nothing.")
+@click.option("--stop-first", is_flag=True, help="Stop after the first law that fails.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+def run(url: str, **options: object) -> None:
+    """Judge the deployment at URL.
+
+    Exit codes: 0 it conforms, 1 it does not, 2 usage, 3 it does not answer or refuses the credentials.
+    """
+    plan, profile = _plan(_address(url), options)
+    if options["dry_run"]:
+        _print_plan(plan)
+        return
+    directory = options["report_dir"]
+    folder = directory if isinstance(directory, Path) else None
+    runner = Run(plan)
+    listeners: list[Listener] = [console.Console(runner.target, sys.stdout, quiet=bool(options["quiet"]))]
+    kept: list[RunEvent] = []
+    listeners.append(kept.append)
+    runner = Run(plan, listeners)
+    listeners[0].target = runner.target  # type: ignore[attr-defined]
+    _replay_first(folder, runner)
+    try:
+        ended = runner.execute()
+    except Unjudgeable as why:
+        click.echo(f"conformance: {why}", err=True)
+        sys.exit(UNREACHABLE)
+    except Unreachable as why:
+        click.echo(f"conformance: the deployment went away: {why}", err=True)
+        sys.exit(UNREACHABLE)
+    del profile
+    if folder is not None:
+        write_reports(folder, kept, runner.target)
+    sys.exit(CONFORMS if ended.outcome == "conforms" else 130 if ended.outcome == "interrupted" else FAILS)
+
+
+def _replay_first(folder: Path | None, runner: Run) -> None:
+    """Judge the laws first that failed in the run before."""
+    known = folder / "failures" if folder else None
+    if known and known.is_dir():
+        runner.first = tuple(sorted({Recording.read(p).law for p in known.glob("*.json")}))
+
+
+def write_reports(folder: Path, events: Sequence[RunEvent], target: Target) -> None:
+    """Write every report of a run into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    hide = target.secrets.hidden
+    texts = {
+        "junit.xml": junit.render(events, target),
+        "events.ndjson": ndjson.render(events),
+        "report.html": html.render(events, target),
+        "failures.har": har.render(events, target),
+        "results.sarif": sarif.render(events),
+        "summary.md": markdown.render(events, target),
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(hide(text), encoding="utf-8")
+    (folder / "events.schema.json").write_text(json.dumps(ndjson.SCHEMA, indent=2), encoding="utf-8")
+    ended = next((e for e in events if isinstance(e, RunFinished)), None)
+    failures = folder / "failures"
+    failures.mkdir(exist_ok=True)
+    for old in failures.glob("*.json"):
+        old.unlink()
+    for cause in ended.causes if ended else ():
+        name = cause.failure.key.replace(":", "-").replace(" ", "-")
+        recording = Recording.of(cause.failure, target.base_url)
+        (failures / f"{name}.json").write_text(hide(recording.text()), encoding="utf-8")
+    keys = sorted({c.failure.key for c in ended.causes}) if ended else []
+    (folder / "baseline.txt").write_text("".join(f"{key}\n" for key in keys), encoding="utf-8")
+
+
+def _plan(url: str, options: dict[str, object]) -> tuple[Plan, profiles.Profile]:
+    from dataclasses import replace
+
+    name = options["profile"]
+    profile = profiles.chosen(str(name) if name else None, url, allow_writes=bool(options["allow_writes"]))
+    limits = {"max_requests": options["max_requests"], "seconds": options["max_time"], "rate": options["rate"], "patience": options["patience"]}
+    profile = replace(profile, **{k: v for k, v in limits.items() if v is not None})  # type: ignore[arg-type]
+    phases = tuple(str(p) for p in options["phases"])  # type: ignore[attr-defined]
+    if unknown := [p for p in phases if p not in PHASES]:
+        raise click.UsageError(f"no phase {unknown[0]!r}: {', '.join(PHASES)}")
+    only = tuple(str(p) for p in options["only"])  # type: ignore[attr-defined]
+    if only and not [law for law in LAWS if law.startswith(only)]:
+        raise click.UsageError(f"no law begins with {', '.join(only)}")
+    try:
+        part, parts = (int(x) for x in str(options["shard"]).split("/"))
+        capabilities = dict(str(c).split("=", 1) for c in options["capabilities"])  # type: ignore[attr-defined]
+    except ValueError as error:
+        raise click.UsageError("--shard is like 2/4, --capability like consent=mock") from error
+    if not 1 <= part <= parts:
+        raise click.UsageError("--shard is like 2/4")
+    seed = options["seed"]
+    seed = int(str(seed)) if seed is not None else int.from_bytes(os.urandom(3), "big")
+    try:
+        known = _waivers(options)
+        reading = contract.load(str(options["spec"]) if options["spec"] else None)
+    except (waivers.WaiversUnreadable, contract.ContractUnreadable) as error:
+        raise click.UsageError(str(error)) from error
+    run_id = str(options["run_id"] or run_id_for(seed))
+    folder = options["report_dir"]
+    ledger = (folder if isinstance(folder, Path) else Path(".conformance")) / f"ledger-{run_id}.jsonl"
+    plan = Plan(
+        contract=reading,
+        transport=HttpTransport(url),
+        base_url=url.rstrip("/"),
+        applications=_applications(options),  # type: ignore[arg-type]
+        profile=profile,
+        seed=seed,
+        run_id=run_id,
+        phases=phases or (("laws",) if only else ()),
+        only=only,
+        shard=(part, parts),
+        consumer=str(options["consumer"]) if options["consumer"] else None,
+        capabilities=capabilities,
+        ledger=ledger if profile.may_write else None,
+        waivers=known,
+        strict=bool(options["strict"]),
+        stop_first=bool(options["stop_first"]),
+    )
+    return plan, profile
+
+
+def _waivers(options: dict[str, object]) -> waivers.Waivers:
+    named = options["waiver_file"]
+    path = named if isinstance(named, Path) else Path("conformance.toml")
+    known = waivers.read(path) if path.exists() or named else waivers.Waivers()
+    baseline = options["baseline"]
+    if options["new_only"] and isinstance(baseline, Path) and baseline.exists():
+        known.baseline = frozenset(baseline.read_text(encoding="utf-8").split())
+    return known
+
+
+def _print_plan(plan: Plan) -> None:
+    profile = plan.profile
+    operations = plan.contract.operations.values()
+    allowed = [o.operation_id for o in operations if profile.may_write or not o.writes]
+    click.echo(f"target     {plan.base_url}")
+    click.echo(f"profile    {profile.name}: {profile.help}")
+    click.echo(f"phases     {', '.join(plan.phases or profile.phases)}")
+    click.echo(f"operations {len(allowed)}: {', '.join(allowed)}")
+    click.echo(f"writes     {'under consumers ' + plan.prefix + '…' if profile.may_write else 'none'}")
+    click.echo(f"requests   {profile.max_requests} at most, {profile.rate or 'any number'} a second")
+    click.echo(f"time       {profile.seconds:g} s at most")
+    click.echo(f"seed       {plan.seed}")
+
+
+@main.command("list")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def list_(*, as_json: bool) -> None:
+    """Show the phases, checks and laws."""
+    if as_json:
+        rows = [{"id": w.id, "name": w.name, "area": w.area, "level": w.level} for w in LAWS.values()]
+        rows += [{"id": c.id, "name": c.name, "area": c.area, "level": "MUST"} for c in CHECKS.values()]
+        click.echo(json.dumps(rows, indent=2))
+        return
+    click.echo("phases")
+    for phase in PHASES.values():
+        click.echo(f"  {phase.name:<12} {phase.help}")
+    click.echo("checks (on every answer)")
+    for item in CHECKS.values():
+        click.echo(f"  {item.id}  {item.area:<12} {item.name}")
+    click.echo("laws")
+    for law in LAWS.values():
+        click.echo(f"  {law.id}  {law.area:<12} {law.level:<6} {law.name}")
+
+
+@main.command()
+@click.argument("law")
+def explain(law: str) -> None:
+    """Tell what a law or check promises, why, and where it is written."""
+    name = law.upper().partition(":")[0]
+    if name in LAWS:
+        found = LAWS[name]
+        click.echo(f"{found.id}  {found.name}  ({found.area}, {found.level})\n")
+        click.echo(f"{found.promise}\n\nsource    {found.source}\nsureness  {found.sureness}")
+        if found.builds_on:
+            click.echo(f"builds on {', '.join(found.builds_on)}")
+        click.echo(f"alone     conformance run URL --only {found.id}")
+        return
+    if name in CHECKS:
+        item = CHECKS[name]
+        click.echo(f"{item.id}  {item.name}  ({item.area}, MUST, on every answer)\n\n{item.promise}\n\nsource    {item.source}")
+        return
+    raise click.UsageError(f"no law or check {law!r}: see conformance list")
+
+
+@main.command()
+@click.argument("file", type=click.Path(exists=True, path_type=Path))
+@click.argument("url", required=False)
+@_credentials
+@click.option("--times", default=3, show_default=True, help="How often.")
+def replay(file: Path, url: str | None, times: int, **options: str | None) -> None:
+    """Judge a recorded failure again: still there, gone, or flaky."""
+    recording = Recording.read(file)
+    address = _address(url or recording.base_url)
+    verdict = replay_recording(recording, address, _applications(options), HttpTransport(address), times)
+    click.echo(f"{recording.law}: {verdict.word} ({verdict.broken} of {verdict.times})")
+    sys.exit(CONFORMS if verdict.broken == 0 else FAILS)
+
+
+@main.command()
+@click.argument("a")
+@click.argument("b")
+@_credentials
+@click.option("--seed", default=1, show_default=True)
+def diff(a: str, b: str, seed: int, **options: str | None) -> None:
+    """Send the same histories to two deployments and show where they differ."""
+    applications = _applications(options)
+    rows = compare(_address(a), _address(b), applications, seed)
+    for row in rows:
+        click.echo(row)
+    click.echo(f"{len(rows)} differences")
+    sys.exit(FAILS if rows else CONFORMS)
+
+
+@main.command()
+@click.argument("ledger", type=click.Path(exists=True, path_type=Path))
+@click.argument("url")
+@_credentials
+def cleanup(ledger: Path, url: str, **options: str | None) -> None:
+    """Remove what an interrupted run left behind, by its LEDGER."""
+    from dataclasses import replace
+
+    made = Ledger.read(ledger)
+    prefix = "conf-"
+    profile = replace(PROFILES["live"], may_write=True, max_requests=10**6, rate=20.0)
+    address = _address(url)
+    target = Target(contract.load(), HttpTransport(address), address, _applications(options), profile, prefix=prefix)
+    found = clean(target, [row for row in made if row[1].startswith(prefix)])
+    click.echo(", ".join(f"{name} {count}" for name, count in found.items()))
+    sys.exit(FAILS if found.get("residue") else CONFORMS)

@@ -1,0 +1,251 @@
+"""The phase of webhooks: a receiver of ours, and what each transition makes the deployment say to it."""
+
+import hashlib
+import hmac
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import jsonschema_rs
+
+from conformance.failures import Request
+from conformance.laws.registry import LAWS, law
+from conformance.laws.world import Connector, NotJudged, World
+from conformance.phases import Context, phase
+from conformance.phases.laws import judge
+from conformance.run_events import CaseJudged
+from conformance.target import BudgetSpent, Principal
+
+_EVENTS = "x-webhooks of the contract"
+_PATIENCE = 6.0
+
+
+@dataclass
+class Delivery:
+    headers: Mapping[str, str]
+    body: bytes
+    status: int
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The event."""
+        try:
+            found = json.loads(self.body).get("payload")
+        except (ValueError, AttributeError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+@dataclass
+class Receiver:
+    """Takes deliveries, and answers as it is told to: 200, or 500 to see a retry."""
+
+    deliveries: list[Delivery] = field(default_factory=list)
+    refuse_once: str = ""
+    url: str = ""
+    _server: ThreadingHTTPServer | None = None
+
+    def open(self) -> None:
+        """Listen on a free port of the loopback."""
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("content-length", "0")))
+                status = 200
+                if receiver.refuse_once and receiver.refuse_once in body.decode("utf-8", "replace"):
+                    receiver.refuse_once = ""
+                    status = 500
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                receiver.deliveries.append(Delivery(headers, body, status))
+                self.send_response(status)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """Keep quiet."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+
+    def of(self, who: Principal, event: str = "") -> list[Delivery]:
+        """Return the deliveries about a consumer, of one event type."""
+        rows = [d for d in self.deliveries if (d.payload.get("entity") or {}).get("consumer_id") == who.consumer_id or str(d.payload.get("entity_id", "")).endswith(who.consumer_id)]
+        return [d for d in rows if event in {"", d.payload.get("event_type"), d.headers.get("x-apideck-event-type")}]
+
+    def wait(self, who: Principal, event: str, count: int = 1, patience: float = _PATIENCE) -> list[Delivery]:
+        """Wait for deliveries, a few seconds at most."""
+        until = time.monotonic() + patience
+        while time.monotonic() < until and len(self.of(who, event)) < count:
+            time.sleep(0.02)
+        return self.of(who, event)
+
+
+RECEIVER = Receiver()
+
+
+def signature(key: str, body: bytes) -> str:
+    """Return the signature of a body: its JSON with sorted keys, under the key of the application."""
+    text = json.dumps(json.loads(body), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def _signatures(key: str, body: bytes) -> set[str]:
+    escaped = json.dumps(json.loads(body), sort_keys=True, separators=(",", ":")).encode()
+    return {signature(key, body), hmac.new(key.encode(), body, hashlib.sha256).hexdigest(), hmac.new(key.encode(), escaped, hashlib.sha256).hexdigest()}
+
+
+def subscribe(context: Context) -> bool:
+    """Tell the deployment to deliver to our receiver, in one of the ways that we know."""
+    target = context.target
+    app = target.applications[0].id
+    ways = (
+        (f"/_mock/apps/{app}/webhooks", {"delivery_url": RECEIVER.url, "events": ["*"]}),
+        ("/_mock/webhooks", {"application_id": app, "delivery_url": RECEIVER.url, "events": ["*"]}),
+    )
+    for path, body in ways:
+        headers = (("content-type", "application/json"),)
+        answer = target.transport.exchange(Request("POST", path, (), headers, json.dumps(body).encode()))
+        if answer.is_good:
+            target.capabilities["webhooks"] = path
+            return True
+    return False
+
+
+def _journey(world: World) -> tuple[Principal, Connector]:
+    who, connector = world.who(), world.plain()
+    world.add(who, connector)
+    world.patch(who, connector, settings=world.settings(connector))
+    world.patch(who, connector, enabled=False)
+    world.call("connectionsDelete", who, **connector.path)
+    return who, connector
+
+
+@law("VLT-HOK-01", "webhooks", _EVENTS, "contract", builds_on=("VLT-CNX-02", "VLT-CNX-05", "VLT-CNX-09", "VLT-CNX-11", "VLT-CNX-12"))
+def each_transition_raises_its_event(world: World) -> None:
+    """Adding, completing, disabling and deleting a connection raise created, updated, callable, disabled, deleted."""
+    _receiver(world)
+    who, _ = _journey(world)
+    patience = _PATIENCE
+    for name in ("created", "updated", "callable", "disabled", "deleted"):
+        found = RECEIVER.wait(who, f"vault.connection.{name}", patience=patience)
+        patience = _PATIENCE if found else 0.3
+        world.expect(found, name, f"the event vault.connection.{name}", "no such event")
+
+
+@law("VLT-HOK-02", "webhooks", _EVENTS, "contract", builds_on=("VLT-HOK-01",))
+def an_event_fits_the_contract(world: World) -> None:
+    """The body of an event validates, names the event of its header, its consumer and its connection."""
+    _receiver(world)
+    who, connector = _journey(world)
+    RECEIVER.wait(who, "vault.connection.deleted")
+    contract = world.target.contract
+    schema = contract.schema({"$ref": "#/components/schemas/ConnectionEvent"}, request=False)
+    judge_ = jsonschema_rs.Draft4Validator(schema)
+    for delivery in RECEIVER.of(who):
+        payload = delivery.payload
+        problems = [e.message for e in judge_.iter_errors(payload)]
+        world.expect(not problems, "schema", "a ConnectionEvent", problems[:2])
+        told = delivery.headers.get("x-apideck-event-type")
+        world.expect(told == payload.get("event_type"), "type", f"{payload.get('event_type')} in the header", told)
+        world.expect(delivery.headers.get("x-apideck-idempotency-key"), "key", "an idempotency key", "none")
+        entity = payload.get("entity") or {}
+        seen = (entity.get("consumer_id"), entity.get("unified_api"), entity.get("service_id"))
+        want = (who.consumer_id, connector.unified_api, connector.service_id)
+        world.expect(seen == want, "entity", str(want), seen)
+        if payload.get("event_type") == "vault.connection.callable":
+            world.expect(entity.get("state") == "callable", "state", "callable", entity.get("state"))
+        if payload.get("event_type") == "vault.connection.disabled":
+            world.expect(entity.get("enabled") is False, "enabled", "false", entity.get("enabled"))
+    world.need(world.judged, "no event was delivered")
+
+
+@law("VLT-HOK-03", "webhooks", "guide: webhook signature verification", "documented", builds_on=("VLT-HOK-01",))
+def an_event_is_signed(world: World) -> None:
+    """The signature of a delivery is the hex HMAC-SHA256 of its body with sorted keys, under the API key."""
+    _receiver(world)
+    who, _ = _journey(world)
+    for delivery in RECEIVER.wait(who, "vault.connection.created"):
+        told = delivery.headers.get("x-apideck-signature")
+        world.need(told, "deliveries are not signed (10.4.0 does not ask for it)")
+        fine = told in _signatures(world.application.key, delivery.body)
+        world.expect(fine, "signature", "the HMAC of the body", told)
+
+
+@law("VLT-HOK-04", "webhooks", "help: webhook retries; x-apideck-idempotency-key", "documented", builds_on=("VLT-HOK-01",))
+def a_refused_delivery_comes_again(world: World) -> None:
+    """A delivery that was answered 500 comes again, with the same idempotency key and a higher attempt."""
+    _receiver(world)
+    who, connector = world.who(), world.plain()
+    RECEIVER.refuse_once = who.consumer_id
+    world.add(who, connector)
+    found = RECEIVER.wait(who, "vault.connection.created", 2)
+    RECEIVER.refuse_once = ""
+    world.need(found, "no event was delivered")
+    if len(found) < 2 and world.target.capabilities.get("webhooks", "").startswith("/_mock/apps/"):
+        app = world.application.id
+        body = json.dumps({"duration": "PT5M"}).encode()
+        headers = (("content-type", "application/json"),)
+        world.target.transport.exchange(Request("POST", f"/_mock/apps/{app}/clock/advance", (), headers, body))
+        found = RECEIVER.wait(who, "vault.connection.created", 2)
+    if world.expect(len(found) >= 2, "retry", "a second attempt", f"{len(found)} attempt"):
+        keys = {d.headers.get("x-apideck-idempotency-key") for d in found}
+        world.expect(len(keys) == 1, "key", "one idempotency key", sorted(map(str, keys)))
+
+
+@law("VLT-HOK-05", "webhooks", "secrets are no part of events", "inferred", builds_on=("VLT-HOK-01",))
+def an_event_holds_no_secret(world: World) -> None:
+    """No event holds the settings or credentials of its connection."""
+    _receiver(world)
+    who, connector = world.who(), world.plain()
+    settings = world.settings(connector)
+    world.add(who, connector, settings=settings)
+    RECEIVER.wait(who, "vault.connection.callable")
+    canaries = [str(v) for k, v in settings.items() if len(str(v)) > 6]
+    for delivery in RECEIVER.of(who):
+        text = delivery.body.decode("utf-8", "replace")
+        world.expect(not [c for c in canaries if c in text], "secret", "no settings", "settings are in the event")
+
+
+def _receiver(world: World) -> None:
+    if "webhooks" not in world.target.capabilities:
+        raise NotJudged("the deployment cannot be told to deliver to us")
+
+
+@phase("webhooks", "a receiver, and what each transition makes the deployment say", lambda _: 5)
+def judge_webhooks(context: Context) -> Iterator[CaseJudged]:
+    """Open a receiver, subscribe it, and judge what comes."""
+    laws = [item for item in LAWS.values() if item.id.startswith("VLT-HOK")]
+    if context.only and not any(item.id.startswith(context.only) for item in laws):
+        return
+    subscribed = False
+    if context.profile.may_write:
+        RECEIVER.deliveries.clear()
+        RECEIVER.open()
+        subscribed = subscribe(context)
+    try:
+        for item in laws:
+            if not subscribed:
+                yield CaseJudged("webhooks", item.id, item.name, item.area, "not judged", "the deployment cannot be told to deliver to us", 0, 0, 0.0)
+                continue
+            try:
+                case = judge(item, context.target, context.seed, context.catalogue).case
+            except BudgetSpent as why:
+                case = CaseJudged("webhooks", item.id, item.name, item.area, "not judged", str(why), 0, 0, 0.0)
+            yield case
+    finally:
+        RECEIVER.close()
+
+
