@@ -20,6 +20,7 @@ from mockvault.handlers import (
     resources,
     sessions,
 )
+from mockvault.json_text import dumps
 from mockvault.locations import builtin_contract, builtin_fixtures, builtin_overlay
 from mockvault.pages.routes import PREFIXES, pages_router
 from mockvault.scenarios import Scenario, load_applications, load_scenario
@@ -35,7 +36,7 @@ from mockvault.web.caller import Caller
 from mockvault.web.invention import invent
 from mockvault.web.plans import Handler, Health, Service
 from mockvault.web.recording import Record, recorder
-from mockvault.web.replies import Reply, dumps
+from mockvault.web.replies import Reply
 
 HANDLER_MODULES = (
     authorization,

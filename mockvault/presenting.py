@@ -5,6 +5,8 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
+import orjson
+
 from mockvault.domain.clock import iso_time
 from mockvault.domain.connectors import (
     Connector,
@@ -15,6 +17,7 @@ from mockvault.domain.connectors import (
 )
 from mockvault.domain.entities import Connection, Consumer, CustomMapping, LogEntry, RequestCounts
 from mockvault.domain.states import IntegrationState, needs_token, state_of
+from mockvault.json_text import dumps
 from mockvault.vault.connections import Held
 from mockvault.vault.vault import Vault
 
@@ -22,19 +25,74 @@ JsonObject = dict[str, Any]
 
 
 def connection_json(vault: Vault, held: Held, consumer_id: str | None, base_url: str) -> JsonObject:
-    """Return a Connection (#/components/schemas/Connection).
+    """Return a Connection (#/components/schemas/Connection) as an object."""
+    shown: JsonObject = orjson.loads(connection_content(vault, held, consumer_id, base_url))
+    return shown
+
+
+def connection_content(vault: Vault, held: Held, consumer_id: str | None, base_url: str) -> bytes:
+    """Return a Connection as JSON text, kept until the consumer's connections change.
 
     One that was never added lacks settings, metadata, configuration, custom_mappings and the
     timestamps, as recorded from the real API; `updated_at` appears with the first change.
     """
+    store = vault.surroundings.store
     connector, connection = held
-    integration_state = vault.application.integrations.get(
-        connector.service_id, IntegrationState.CONFIGURED
+    revision = 0 if consumer_id is None else store.revision(consumer_id)
+    stamp = (revision, vault.authorization.moment(), connection)
+    key = (consumer_id, connector.unified_api, connector.service_id, base_url)
+    kept = vault.shown.get(key)
+    if kept is not None and kept[0] == stamp:
+        content: bytes = kept[1]
+        return content
+    content = _connection_content(vault, connector, connection, consumer_id, base_url)
+    vault.shown.keep(key, stamp, content, len(content))
+    return content
+
+
+def connections_content(
+    vault: Vault,
+    consumer_id: str | None,
+    unified_api: str | None,
+    base_url: str,
+    *,
+    configured: bool | None,
+) -> bytes:
+    """Return the list of a consumer's connections as JSON text, kept until they change."""
+    revision = 0
+    if consumer_id is not None:
+        vault.connections.see_to_tokens(consumer_id)
+        revision = vault.surroundings.store.revision(consumer_id)
+    stamp = (revision, vault.authorization.moment())
+    key = (consumer_id, unified_api, base_url, configured)
+    kept = vault.shown.get(key)
+    if kept is not None and kept[0] == stamp:
+        content: bytes = kept[1]
+        return content
+    each = (
+        _connection_content(vault, connector, connection, consumer_id, base_url)
+        for connector, connection in vault.connections.of_consumer(
+            consumer_id, unified_api, configured=configured
+        )
     )
-    shown = {
-        **_of_connector(_Same(connector)),
-        "state": held.state,
-        "integration_state": integration_state,
+    content = b"[%b]" % b",".join(each)
+    vault.shown.keep(key, stamp, content, len(content))
+    return content
+
+
+def _connection_content(
+    vault: Vault,
+    connector: Connector,
+    connection: Connection | None,
+    consumer_id: str | None,
+    base_url: str,
+) -> bytes:
+    same = _Same(connector)
+    shown: JsonObject = {
+        "state": state_of(connector, connection),
+        "integration_state": vault.application.integrations.get(
+            connector.service_id, IntegrationState.CONFIGURED
+        ),
         "enabled": connection is not None and connection.enabled,
         "form_fields": _form_fields(connector, connection),
     }
@@ -45,7 +103,7 @@ def connection_json(vault: Vault, held: Held, consumer_id: str | None, base_url:
     else:
         shown["revoke_url"] = None
     if connection is not None:
-        sensitive = _sensitive(_Same(connector))
+        sensitive = _sensitive(same)
         shown["settings"] = {
             name: value for name, value in connection.settings.items() if name not in sensitive
         }
@@ -54,11 +112,11 @@ def connection_json(vault: Vault, held: Held, consumer_id: str | None, base_url:
             {"resource": resource, "defaults": _defaults(connector, resource, values)}
             for resource, values in connection.configuration.items()
         ]
-        shown["custom_mappings"] = _mappings(vault, connector, connection)
+        shown["custom_mappings"] = _mappings(vault, same, connection)
         shown["created_at"] = connection.created_at
         if connection.updated_at is not None:
             shown["updated_at"] = connection.updated_at
-    return shown
+    return _of_connector(same) + dumps(shown)[1:]
 
 
 def resource_settings_json(
@@ -88,7 +146,7 @@ def resource_settings_json(
 def consumer_json(vault: Vault, consumer: Consumer) -> JsonObject:
     """Return a Consumer (#/components/schemas/Consumer) with the connections it has added."""
     return {
-        **consumer_item_json(vault, consumer),
+        **_consumer(vault, consumer),
         "connections": [
             consumer_connection_json(vault, held.connector, held.connection)
             for held in vault.connections.added(consumer.id)
@@ -97,8 +155,21 @@ def consumer_json(vault: Vault, consumer: Consumer) -> JsonObject:
     }
 
 
-def consumer_item_json(vault: Vault, consumer: Consumer) -> JsonObject:
-    """Return a consumer as lists show it: without its connections."""
+def consumer_item(vault: Vault, consumer: Consumer) -> orjson.Fragment:
+    """Return a consumer as lists show it, without its connections; kept until anything changes."""
+    stamp = vault.surroundings.store.activity(consumer.id)
+    key = ("consumer", consumer.id)
+    kept = vault.shown.get(key)
+    if kept is not None and kept[0] == stamp:
+        item: orjson.Fragment = kept[1]
+        return item
+    content = dumps(_consumer(vault, consumer))
+    item = orjson.Fragment(content)
+    vault.shown.keep(key, stamp, item, len(content))
+    return item
+
+
+def _consumer(vault: Vault, consumer: Consumer) -> JsonObject:
     counts = vault.consumers.counts(consumer.id)
     counted_at = vault.consumers.counted_at(consumer.id)
     shown = {
@@ -107,9 +178,9 @@ def consumer_item_json(vault: Vault, consumer: Consumer) -> JsonObject:
         "metadata": consumer.metadata,
         "services": sorted(
             {
-                held.connector.service_id
-                for held in vault.connections.added(consumer.id)
-                if held.connection is not None and held.connection.enabled
+                connection.service_id
+                for connection in vault.surroundings.store.connections(consumer.id)
+                if connection.enabled
             }
         ),
         "aggregated_request_count": counts.total,
@@ -242,7 +313,8 @@ def _urls(
 
 
 @lru_cache(maxsize=1024)
-def _of_connector(same: "_Same") -> JsonObject:
+def _of_connector(same: "_Same") -> bytes:
+    """Return what every connection to the connector says, as the beginning of a JSON object."""
     it = same.connector
     shown: JsonObject = {
         "id": it.id,
@@ -266,7 +338,7 @@ def _of_connector(same: "_Same") -> JsonObject:
     }
     if it.oauth_grant_type is not None:
         shown["oauth_grant_type"] = it.oauth_grant_type
-    return shown
+    return dumps(shown)[:-1] + b","
 
 
 class _Same:
@@ -292,17 +364,30 @@ def _sensitive(same: _Same) -> frozenset[str]:
     }
 
 
-def _form_fields(connector: Connector, connection: Connection | None) -> list[JsonObject]:
+def _form_fields(connector: Connector, connection: Connection | None) -> list[orjson.Fragment]:
+    """Return the form's fields: what never changes of them is JSON text already."""
     settings: Mapping[str, Any] = connection.settings if connection else {}
     is_waiting = needs_token(connector) and (connection is None or connection.token is None)
-    return [
-        _form_field(
-            form_field,
-            settings.get(form_field.id, form_field.default_value),
-            is_waiting=is_waiting and form_field.after_authorization,
-        )
-        for form_field in connector.form_fields
-    ]
+    fields = []
+    for form_field, waiting, ready in _fields_of(_Same(connector)):
+        value = settings.get(form_field.id, form_field.default_value)
+        text = b'""' if value is None else dumps(value)
+        fields.append(orjson.Fragment((waiting if is_waiting else ready) + text + b"}"))
+    return fields
+
+
+@lru_cache(maxsize=1024)
+def _fields_of(same: "_Same") -> tuple[tuple[FormField, bytes, bytes], ...]:
+    """Return each field with its JSON text up to the value: before consent, and after it."""
+    found = []
+    for form_field in same.connector.form_fields:
+        texts = []
+        for is_waiting in (form_field.after_authorization, False):
+            shown = _form_field(form_field, None, is_waiting=is_waiting)
+            del shown["value"]
+            texts.append(dumps(shown)[:-1] + b',"value":')
+        found.append((form_field, texts[0], texts[1]))
+    return tuple(found)
 
 
 def _form_field(form_field: FormField, value: Any, *, is_waiting: bool = False) -> JsonObject:
@@ -361,14 +446,21 @@ def _default(form_field: FormField, value: Any) -> JsonObject:
     return default
 
 
-def _mappings(vault: Vault, connector: Connector, connection: Connection) -> list[JsonObject]:
-    if not connector.target_fields:
+def _mappings(vault: Vault, same: _Same, connection: Connection) -> Any:
+    if not same.connector.target_fields:
         return []
-    mapped = {
-        mapping.target_field_id: mapping
-        for mapping in vault.surroundings.store.mappings(connection.consumer_id, connection.key)
-    }
+    mappings = vault.surroundings.store.mappings(connection.consumer_id, connection.key)
+    if not mappings:
+        return _unmapped(same)
+    mapped = {mapping.target_field_id: mapping for mapping in mappings}
     return [
         mapping_json(field, mapped.get(field_id))
-        for field_id, field in connector.target_fields.items()
+        for field_id, field in same.connector.target_fields.items()
     ]
+
+
+@lru_cache(maxsize=1024)
+def _unmapped(same: _Same) -> orjson.Fragment:
+    """Return the connector's target fields while nothing is mapped to any of them."""
+    fields = same.connector.target_fields.values()
+    return orjson.Fragment(dumps([mapping_json(field, None) for field in fields]))

@@ -9,9 +9,10 @@ from starlette.routing import Route, Router
 
 from mockvault.domain.entities import Application
 from mockvault.domain.ids import IdSource
+from mockvault.json_text import dumps
 from mockvault.vault.applications import Applications
 from mockvault.web.plans import Health
-from mockvault.web.replies import dumps, refusal
+from mockvault.web.replies import refusal
 
 MAX_ID = 200
 

@@ -6,7 +6,7 @@ a refusal can leave nothing half done. Times are milliseconds since 1970.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 Json = Mapping[str, Any]
 
@@ -100,9 +100,11 @@ class CustomMapping:
         return (self.unified_api, self.service_id, self.target_field_id)
 
 
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """One call made for a consumer (contract: #/components/schemas/Log)."""
+class LogEntry(NamedTuple):
+    """One call made for a consumer (contract: #/components/schemas/Log).
+
+    A tuple, for one is made at every call, and a tuple is made in a quarter of the time.
+    """
 
     id: str
     consumer_id: str

@@ -2,19 +2,20 @@
 
 from typing import Any
 
-from mockvault.presenting import connection_json
+from mockvault.presenting import connection_content, connections_content
 from mockvault.vault.connections import Held, unknown_defaults
 from mockvault.vault.vault import Vault
 from mockvault.web.caller import Caller
-from mockvault.web.replies import Reply, no_content, ok
+from mockvault.web.replies import Reply, no_content, ok_content
 
 
 def connections_all(
     vault: Vault, caller: Caller, *, api: str | None = None, configured: bool | None = None
 ) -> Reply:
     """List every connector with the consumer's connection to it, sorted by name."""
-    held = vault.connections.of_consumer(caller.consumer_id, api, configured=configured)
-    return ok([connection_json(vault, each, caller.consumer_id, caller.base_url) for each in held])
+    return ok_content(
+        connections_content(vault, caller.consumer_id, api, caller.base_url, configured=configured)
+    )
 
 
 def connections_one(vault: Vault, caller: Caller, *, unified_api: str, service_id: str) -> Reply:
@@ -68,7 +69,7 @@ def connections_token(
 
 
 def _shown(vault: Vault, caller: Caller, held: Held, body: dict[str, Any] | None = None) -> Reply:
-    reply = ok(connection_json(vault, held, caller.consumer_id, caller.base_url))
+    reply = ok_content(connection_content(vault, held, caller.consumer_id, caller.base_url))
     if not body:
         return reply
     unknown = unknown_defaults(held.connector, body.get("configuration", ()))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from mockvault.domain.clock import iso_time, milliseconds_of
-from mockvault.presenting import consumer_item_json, consumer_json, counts_json
+from mockvault.presenting import consumer_item, consumer_json, counts_json
 from mockvault.vault.vault import Vault
 from mockvault.web.caller import Caller
 from mockvault.web.pagination import around, position_of
@@ -24,7 +24,7 @@ def consumers_all(
     page = vault.consumers.page(position_of("consumers", cursor), limit)
     query = {} if limit == 20 else {"limit": str(limit)}
     return ok(
-        [consumer_item_json(vault, consumer) for consumer in page.items],
+        [consumer_item(vault, consumer) for consumer in page.items],
         **around(page, "consumers", cursor, f"{caller.base_url}/vault/consumers", query),
     )
 

@@ -67,6 +67,20 @@ class LogsFilter:
 class ApplicationStore(Protocol):
     """Everything of one application; nothing of another can be reached through it."""
 
+    # what has changed: an answer made at a revision is good while the revision stands
+
+    def revision(self, consumer_id: str) -> int:
+        """Return a number that changes whenever the consumer's connections or mappings do."""
+        ...
+
+    def activity(self, consumer_id: str) -> int:
+        """Return a number that changes whenever anything of the consumer does, counts included."""
+        ...
+
+    def writes(self) -> int:
+        """Return a number that changes whenever anything of the application does."""
+        ...
+
     # consumers: listed in the order in which they were made
 
     def consumer(self, consumer_id: str) -> Consumer | None: ...

@@ -57,6 +57,28 @@ class MemoryStore:
         self._histories: dict[str, dict[str, CallHistory]] = {}
         self._logbook = Logbook(log_capacity)
         self._secrets: dict[str, tuple[int, Any]] = {}
+        self._writes = 0
+        self._restored_at = 0
+        self._revisions: dict[str, int] = {}
+        self._activities: dict[str, int] = {}
+
+    # what has changed
+
+    def revision(self, consumer_id: str) -> int:
+        """Return a number that changes whenever the consumer's connections or mappings do."""
+        return self._revisions.get(consumer_id, self._restored_at)
+
+    def activity(self, consumer_id: str) -> int:
+        """Return a number that changes whenever anything of the consumer does, counts included."""
+        return self._activities.get(consumer_id, self._restored_at)
+
+    def writes(self) -> int:
+        """Return a number that changes whenever anything of the application does."""
+        return self._writes
+
+    def _wrote(self, consumer_id: str) -> None:
+        self._writes += 1
+        self._revisions[consumer_id] = self._activities[consumer_id] = self._writes
 
     # consumers
 
@@ -71,6 +93,7 @@ class MemoryStore:
 
     def put_consumer(self, consumer: Consumer) -> None:
         """Keep a new or changed consumer."""
+        self._wrote(consumer.id)
         self._consumers[consumer.id] = consumer
         self._order[consumer.sequence] = consumer.id
 
@@ -99,6 +122,7 @@ class MemoryStore:
 
     def delete_consumer(self, consumer_id: str) -> None:
         """Remove the consumer with connections, mappings, counts and log entries."""
+        self._wrote(consumer_id)
         consumer = self._consumers.pop(consumer_id)
         del self._order[consumer.sequence]
         self._connections.pop(consumer_id, None)
@@ -119,11 +143,13 @@ class MemoryStore:
 
     def put_connection(self, connection: Connection) -> None:
         """Keep a new or changed connection."""
+        self._wrote(connection.consumer_id)
         mine = self._connections.get(connection.consumer_id, {})
         self._connections[connection.consumer_id] = {**mine, connection.key: connection}
 
     def delete_connection(self, consumer_id: str, key: tuple[str, str]) -> None:
         """Remove the connection with its custom mappings."""
+        self._wrote(consumer_id)
         mine = dict(self._connections.get(consumer_id, {}))
         mine.pop(key, None)
         self._connections[consumer_id] = mine
@@ -139,6 +165,7 @@ class MemoryStore:
 
     def count_authorization(self, consumer_id: str, key: tuple[str, str]) -> None:
         """Count a consent that was finished or revoked."""
+        self._wrote(consumer_id)
         self._authorizations[consumer_id, key] = self.authorizations(consumer_id, key) + 1
 
     def mapping(self, consumer_id: str, key: tuple[str, str, str]) -> CustomMapping | None:
@@ -155,11 +182,13 @@ class MemoryStore:
 
     def put_mapping(self, mapping: CustomMapping) -> None:
         """Keep a new or changed mapping."""
+        self._wrote(mapping.consumer_id)
         mine = self._mappings.get(mapping.consumer_id, {})
         self._mappings[mapping.consumer_id] = {**mine, mapping.key: mapping}
 
     def delete_mapping(self, consumer_id: str, key: tuple[str, str, str]) -> None:
         """Remove a mapping."""
+        self._wrote(consumer_id)
         mine = dict(self._mappings.get(consumer_id, {}))
         mine.pop(key, None)
         self._mappings[consumer_id] = mine
@@ -168,6 +197,8 @@ class MemoryStore:
 
     def count_call(self, consumer_id: str, kind: str, time: int, calls: int = 1) -> None:
         """Count calls of a kind (unify, proxy, vault) made for the consumer."""
+        self._writes += 1
+        self._activities[consumer_id] = self._writes
         histories = self._histories.get(consumer_id)
         if histories is None:
             histories = self._histories[consumer_id] = {}
@@ -249,6 +280,10 @@ class MemoryStore:
         self._histories = _copies(snapshot.histories)
         self._logbook = snapshot.logbook.copy()
         self._secrets = snapshot.secrets.copy()
+        self._writes += 1
+        self._restored_at = self._writes
+        self._revisions.clear()
+        self._activities.clear()
 
 
 def _copies(histories: dict[str, dict[str, CallHistory]]) -> dict[str, dict[str, CallHistory]]:

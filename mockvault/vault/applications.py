@@ -14,6 +14,7 @@ class Applications:
     """Every application with its vault. `make_vault` gives a vault with its seeded world.
 
     With `open_to_any`, an id that nobody declared is a new application, opened by `mock-api-key`.
+    `doors` remembers which vault the same two headers opened before, while the applications stand.
     """
 
     def __init__(
@@ -24,6 +25,7 @@ class Applications:
         self._vaults: dict[str, Vault] = {}
         self._seeded: dict[str, Any] = {}
         self._ids_by_key: dict[str, set[str]] = {}
+        self.doors: dict[tuple[bytes | None, bytes | None], Vault] = {}
 
     def __iter__(self) -> Iterator[Vault]:
         return iter(tuple(self._vaults.values()))
@@ -47,6 +49,7 @@ class Applications:
     def remove(self, application_id: str) -> None:
         """Serve the application no longer."""
         vault = self._vaults.pop(application_id, None)
+        self.doors.clear()
         self._seeded.pop(application_id, None)
         if vault is not None:
             for key in vault.application.api_keys:

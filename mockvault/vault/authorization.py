@@ -56,12 +56,16 @@ class Authorization:
         self._exchange = exchange
         self._states: dict[tuple[str, str, str, int, int], str] = {}
 
+    def moment(self) -> int:
+        """Return the time from which states are made now: it moves on every five minutes."""
+        now = self._at.clock.now()
+        return now - now % STATE_STEP
+
     def state_for(self, consumer_id: str, connector: Connector) -> str:
         """Return the signed state that the consumer's authorize and revoke URLs carry."""
         key = (connector.unified_api, connector.service_id)
         generation = self._at.store.authorizations(consumer_id, key)
-        now = self._at.clock.now()
-        moment = now - now % STATE_STEP
+        moment = self.moment()
         place = (consumer_id, *key, generation, moment)
         state = self._states.get(place)
         if state is None:

@@ -76,6 +76,11 @@ class Connections:
             connector = self._at.connector(*connection.key)
             yield Held(connector, self._current(connector, connection))
 
+    def see_to_tokens(self, consumer_id: str) -> None:
+        """Refresh, or drop, each token of the consumer that is about to end."""
+        for _ in self.added(consumer_id):
+            pass
+
     def find(self, consumer_id: str, unified_api: str, service_id: str) -> Held:
         """Return the connector and the connection, if any; raise ConnectorNotFound."""
         connector = self._at.connector(unified_api, service_id)

@@ -6,6 +6,7 @@ from mockvault.vault.connections import Connections
 from mockvault.vault.consumers import Consumers
 from mockvault.vault.custom_mappings import CustomMappings
 from mockvault.vault.exchange import Exchange
+from mockvault.vault.kept import Kept
 from mockvault.vault.logs import Logs
 from mockvault.vault.provider import FakeProvider
 from mockvault.vault.resources import Resources
@@ -29,6 +30,7 @@ class Vault:
             surroundings, self.consumers, self.connections, self.provider, exchange
         )
         self.logs = Logs(surroundings)
+        self.shown = Kept()
 
     @property
     def application(self) -> Application:

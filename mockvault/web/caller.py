@@ -1,10 +1,9 @@
 """Who asks: the consumer for whom, and by which address the mock was reached."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """The consumer of the call, if it has one, and the base of the URLs in its answer."""
 
     consumer_id: str | None

@@ -1,12 +1,13 @@
 """Errors of compiled schemas told as violations: what was expected, what was got, which rule."""
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
 from jsonschema_rs import ValidationError, ValidationErrorKind
 
-from mockvault.contract import pointer_of
+from mockvault.contract import pointer_of, tokens_of
 from mockvault.web.narrowing import narrowed
 from mockvault.web.schemas import Schemas
 from mockvault.web.violations import Violation, cut, listed, nearest, shown
@@ -40,6 +41,11 @@ class Explainer:
         self.schemas = schemas
         self.contract = schemas.contract
         self.location = location
+        # the places of a contract are few, and told of again and again
+        self._published = lru_cache(maxsize=4096)(self.contract.published)
+        self._pointer = lru_cache(maxsize=4096)(_pointer_of)
+        self._expected = lru_cache(maxsize=4096)(self._resolved)
+        self._place = lru_cache(maxsize=4096)(schemas.place)
 
     def explain(self, pointer: str, value: Any, base: Iterable[str] = ()) -> list[Violation]:
         """Return what of the schema at `pointer` `value` breaks, at most a hundred violations.
@@ -72,7 +78,7 @@ class Explainer:
             message=message,
             expected=expected,
             got=got,
-            rule=self.contract.published(rule),
+            rule=self._published(rule),
             hint=hint,
         )
 
@@ -84,7 +90,7 @@ class Explainer:
         return first + "".join(f"[{step}]" for step in rest)
 
     def _told(self, error: ValidationError, whole: "_Whole") -> Iterator[Violation]:
-        tokens, wrapped = self.schemas.place(error.schema_path)
+        tokens, wrapped = self._place(tuple(error.schema_path))
         path = [*whole.base, *error.instance_path]
         kind = error.kind
         if wrapped and isinstance(kind, ValidationErrorKind.AnyOf):
@@ -99,10 +105,10 @@ class Explainer:
         else:
             yield self._plain(error, tokens, whole)
 
-    def _plain(self, error: ValidationError, tokens: list[str], whole: "_Whole") -> Violation:
+    def _plain(self, error: ValidationError, tokens: tuple[str, ...], whole: "_Whole") -> Violation:
         path = [*whole.base, *error.instance_path]
         keyword = error.kind.name
-        rule = pointer_of(tokens)
+        rule = self._pointer(tokens)
         expected, hint = self._expected(rule), None
         if keyword == "type":
             expected = f"{expected} or null" if self._nullable(tokens) else expected
@@ -128,7 +134,7 @@ class Explainer:
         )
 
     def _unknown(
-        self, error: ValidationError, names: list[str], path: _Path, tokens: list[str]
+        self, error: ValidationError, names: list[str], path: _Path, tokens: tuple[str, ...]
     ) -> Iterator[Violation]:
         declared = self._properties(tokens[:-1])
         instance = error.instance if isinstance(error.instance, dict) else {}
@@ -146,7 +152,7 @@ class Explainer:
             )
 
     def _missing(
-        self, error: ValidationError, name: str, path: _Path, tokens: list[str]
+        self, error: ValidationError, name: str, path: _Path, tokens: tuple[str, ...]
     ) -> Violation:
         declared = self._properties(tokens[:-1])
         instance = error.instance if isinstance(error.instance, dict) else {}
@@ -166,7 +172,7 @@ class Explainer:
         self,
         error: ValidationError,
         context: list[list[ValidationError]],
-        tokens: list[str],
+        tokens: tuple[str, ...],
         whole: "_Whole",
     ) -> Iterator[Violation]:
         path = [*whole.base, *error.instance_path]
@@ -194,21 +200,21 @@ class Explainer:
             name = str(node.get("title") or node.get("type") or "another schema")
             if name not in told:
                 told.append(name)
-        if self._nullable(rule.split("/")):
+        if self._nullable(tuple(tokens_of(rule))):
             told.append("null")
         return listed(told) if told else "one of the alternatives"
 
-    def _expected(self, rule: str) -> Any:
+    def _resolved(self, rule: str) -> Any:
         try:
             return self.contract.resolve(rule)
         except LookupError:
             return None
 
-    def _nullable(self, tokens: list[str]) -> bool:
-        node = self._expected(pointer_of(tokens[:-1]))
+    def _nullable(self, tokens: tuple[str, ...]) -> bool:
+        node = self._expected(self._pointer(tuple(tokens[:-1])))
         return isinstance(node, dict) and node.get("nullable") is True
 
-    def _properties(self, tokens: list[str]) -> list[str]:
+    def _properties(self, tokens: tuple[str, ...]) -> list[str]:
         node = self._expected(pointer_of(tokens))
         return list(node.get("properties", {})) if isinstance(node, dict) else []
 
@@ -218,6 +224,10 @@ class Explainer:
             return None
         near = nearest(instance, [choice for choice in choices if isinstance(choice, str)])
         return f"did you mean {near}?" if near else None
+
+
+def _pointer_of(tokens: tuple[str, ...]) -> str:
+    return pointer_of(tokens)
 
 
 class _Whole:

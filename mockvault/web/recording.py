@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TextIO
 
-from mockvault.web.replies import dumps
+from mockvault.json_text import dumps
 
 
 class Exchange(NamedTuple):

@@ -1,15 +1,13 @@
 """What goes back: the contract's envelopes, and the one table from refusal to status."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-import orjson
-
 from mockvault.domain import errors
 from mockvault.domain.errors import VaultError
+from mockvault.json_text import dumps
 from mockvault.web.violations import RequestInvalid, UnsupportedMediaType, Violation
 
 JSON = b"application/json"
@@ -46,25 +44,14 @@ class Reply:
     warnings: list[str] = field(default_factory=list)
 
 
-def dumps(value: Any) -> bytes:
-    """Return the JSON text of a value; read-only mappings are objects, integers have any size."""
-    try:
-        return orjson.dumps(value, default=_plain)
-    except orjson.JSONEncodeError:
-        return json.dumps(value, default=_plain, separators=(",", ":")).encode()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, (frozenset, tuple)):
-        return list(value)
-    raise TypeError(f"{type(value).__name__} is not JSON")
-
-
 def ok(data: Any, **beside: Any) -> Reply:
     """Answer 200 with data in the contract's envelope, and what stands beside it (meta, links)."""
     return Reply(200, dumps({"status_code": 200, "status": "OK", "data": data, **beside}))
+
+
+def ok_content(data: bytes) -> Reply:
+    """Answer 200 with data that is JSON text already."""
+    return Reply(200, b'{"status_code":200,"status":"OK","data":%b}' % data)
 
 
 def no_content() -> Reply:

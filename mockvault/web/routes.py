@@ -26,26 +26,60 @@ class _Node(Generic[Target]):
         self.targets: dict[str, Target] = {}
 
 
+class _Shape(NamedTuple, Generic[Target]):
+    """A template by the places of its fixed segments and of its parameters."""
+
+    fixed: tuple[tuple[int, bytes], ...]
+    parameters: tuple[int, ...]
+    target: Target
+
+
 class Routes(Generic[Target]):
-    """Every path template with its methods; a fixed segment goes before a parameter."""
+    """Every path template with its methods; a fixed segment goes before a parameter.
+
+    Paths are looked up by method, length and second segment (`/vault/connections/...`), which
+    leaves a few templates to compare; a path with encoded segments is walked.
+    """
 
     def __init__(self) -> None:
         self._root: _Node[Target] = _Node()
         self._templates: list[str] = []
+        self._shapes: dict[tuple[str, int, bytes], list[_Shape[Target]]] = {}
 
     def add(self, method: str, template: str, target: Target) -> None:
         """Route the method and template (`/vault/consumers/{consumer_id}`) to the target."""
         node = self._root
-        for segment in template.encode().split(b"/")[1:]:
+        segments = template.encode().split(b"/")
+        for segment in segments[1:]:
             name = _PARAMETER if segment.startswith(b"{") else segment
             node = node.children.setdefault(name, _Node())
         node.targets[method] = target
         if template not in self._templates:
             self._templates.append(template)
+        if len(segments) > 2 and not segments[2].startswith(b"{"):
+            numbered = list(enumerate(segments))[1:]
+            shape = _Shape(
+                tuple((at, name) for at, name in numbered if not name.startswith(b"{")),
+                tuple(at for at, name in numbered if name.startswith(b"{")),
+                target,
+            )
+            shapes = self._shapes.setdefault((method, len(segments), segments[2]), [])
+            shapes.append(shape)
+            # where two templates fit, the one whose parameters begin later goes first
+            shapes.sort(key=lambda each: each.parameters, reverse=True)
 
     def find(self, method: str, raw_path: bytes) -> Routed[Target] | None:
         """Return what the request is for, or None where no template has path and method."""
-        found = self._walk(self._root, raw_path.split(b"/"), 1, (), method)
+        segments = raw_path.split(b"/")
+        if b"%" not in raw_path and len(segments) > 2:
+            for shape in self._shapes.get((method, len(segments), segments[2]), ()):
+                for at, name in shape.fixed:
+                    if segments[at] != name:
+                        break
+                else:
+                    values = tuple([segments[at] for at in shape.parameters])
+                    return Routed(shape.target, values) if all(values) else None
+        found = self._walk(self._root, segments, 1, (), method)
         return None if found is None else Routed(found[0].targets[method], found[1])
 
     def methods(self, raw_path: bytes) -> tuple[str, ...]:

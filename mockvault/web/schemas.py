@@ -5,7 +5,7 @@ The translated document keeps the places of the published one, so an error's pla
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -95,7 +95,7 @@ class Schemas:
         except LookupError:
             return False
 
-    def place(self, path: list[str | int]) -> tuple[list[str], bool]:
+    def place(self, path: Sequence[str | int]) -> tuple[tuple[str, ...], bool]:
         """Return where in the contract an error's schema path stands.
 
         The second value tells whether a wrapper of our own lies between, which says "or null".
@@ -104,8 +104,8 @@ class Schemas:
         for length in range(len(tokens), 0, -1):
             moved = self._moved.get(tuple(tokens[:length]))
             if moved is not None:
-                return [*moved, *tokens[length:]], length == len(tokens)
-        return tokens, False
+                return (*moved, *tokens[length:]), length == len(tokens)
+        return tuple(tokens), False
 
     def _places(self, direction: Direction) -> Iterator[str]:
         schemas = self.contract.document.get("components", {}).get("schemas", {})

@@ -10,6 +10,7 @@ from mockvault.vault.vault import Vault
 
 _APPLICATION = APPLICATION_HEADER.encode()
 _CONSUMER = CONSUMER_HEADER.encode()
+_DOORS = 1024
 SECURITY_HEADERS = (b"authorization", _APPLICATION, _CONSUMER)
 
 
@@ -42,12 +43,20 @@ def vault_of(
     None means that they open some application, but the request does not say which: what it lacks
     is told with all else that is wrong. Raises Unauthorized.
     """
+    door = (headers.get(b"authorization"), headers.get(_APPLICATION))
+    vault = applications.doors.get(door)
+    if vault is not None:
+        return vault
     credentials = credentials_of(headers)
     application_id = text_of(headers.get(_APPLICATION))
     if applications.is_key(credentials):
         if not application_id:
             return None
-        return applications.opened_by(credentials, application_id)
+        vault = applications.opened_by(credentials, application_id)
+        if len(applications.doors) >= _DOORS:
+            applications.doors.clear()
+        applications.doors[door] = vault
+        return vault
     if credentials.count(".") != 2:
         raise Unauthorized("The API key is not one of any application")
     return _vault_of_session(applications, operation, headers, credentials)

@@ -1,0 +1,26 @@
+"""What was worked out before and may be used again: bounded by its size, forgotten all at once."""
+
+from typing import Any
+
+LIMIT = 16 * 1024 * 1024
+"""Bytes of text that are kept at most."""
+
+
+class Kept:
+    """Values by their keys, each with the stamp under which it is good: who uses it compares."""
+
+    def __init__(self) -> None:
+        self._values: dict[Any, tuple[Any, Any]] = {}
+        self._size = 0
+
+    def get(self, key: Any) -> tuple[Any, Any] | None:
+        """Return what is kept under the key, its stamp first, or None."""
+        return self._values.get(key)
+
+    def keep(self, key: Any, stamp: Any, value: Any, size: int) -> None:
+        """Keep a value; where there is no more room, all the others are forgotten."""
+        self._size += size + 200
+        if self._size > LIMIT:
+            self._values.clear()
+            self._size = size
+        self._values[key] = (stamp, value)
