@@ -12,7 +12,9 @@ _INTERNALS = re.compile(
     r"|site-packages/|node_modules/|java\.lang\.|psycopg|sqlalchemy|SQLSTATE|goroutine \d+"
 )
 _MISSING_NAMES = re.compile(r"NotFound|Unknown|Missing", re.IGNORECASE)
-_CREATIONS = frozenset({"connectionsAdd", "connectionsImport", "customMappingsAdd", "consumersAdd", "sessionsCreate"})
+_CREATIONS = frozenset(
+    {"connectionsAdd", "connectionsImport", "customMappingsAdd", "consumersAdd", "sessionsCreate"}
+)
 Finding = tuple[str, str, str]
 
 
@@ -34,11 +36,17 @@ class Check:
 CHECKS: dict[str, Check] = {}
 
 
-def check(id: str, area: str, source: str, *builds_on: str) -> Callable[..., Callable[..., Iterator[Finding]]]:
+def check(
+    id: str, area: str, source: str, *builds_on: str
+) -> Callable[..., Callable[..., Iterator[Finding]]]:
     """Register a function as the check that its docstring states; it yields aspect, expected, seen."""
 
-    def register(judge: Callable[["Judge", Exchange], Iterator[Finding]]) -> Callable[..., Iterator[Finding]]:
-        CHECKS[id] = Check(id, area, " ".join((judge.__doc__ or "").split()), judge, source, builds_on)
+    def register(
+        judge: Callable[["Judge", Exchange], Iterator[Finding]],
+    ) -> Callable[..., Iterator[Finding]]:
+        CHECKS[id] = Check(
+            id, area, " ".join((judge.__doc__ or "").split()), judge, source, builds_on
+        )
         return judge
 
     return register
@@ -81,12 +89,23 @@ def _known(judge: Judge, exchange: Exchange) -> bool:
     return exchange.operation_id in judge.contract.operations
 
 
-@check("VLT-ENV-01", "envelope", "HTTP; the contract declares no 5xx", "VLT-VAL-01", "VLT-VAL-03", "VLT-HDR-05")
+@check(
+    "VLT-ENV-01",
+    "envelope",
+    "HTTP; the contract declares no 5xx",
+    "VLT-VAL-01",
+    "VLT-VAL-03",
+    "VLT-HDR-05",
+)
 def the_server_does_not_fail(judge: Judge, exchange: Exchange) -> Iterator[Finding]:
     """No request, right or wrong, is answered with a server error."""
     del judge
     if exchange.answer.status >= 500 and exchange.answer.status != 501:
-        yield "5xx", "an answer of the contract", f"HTTP {exchange.answer.status}: {exchange.answer.body[:200]!r}"
+        yield (
+            "5xx",
+            "an answer of the contract",
+            f"HTTP {exchange.answer.status}: {exchange.answer.body[:200]!r}",
+        )
 
 
 @check("VLT-ENV-02", "envelope", "responses of each operation", "VLT-ENV-07")
@@ -95,14 +114,27 @@ def a_success_has_the_declared_status(judge: Judge, exchange: Exchange) -> Itera
     if not _known(judge, exchange):
         return
     operation, status = judge.contract.operations[exchange.operation_id], exchange.answer.status
-    if status < 400 and status not in operation.statuses and exchange.request.method == operation.method:
+    if (
+        status < 400
+        and status not in operation.statuses
+        and exchange.request.method == operation.method
+    ):
         declared = ", ".join(str(s) for s in operation.statuses if s < 400)
         yield "status", f"HTTP {declared}", f"HTTP {status}"
     if status == 204 and exchange.answer.body:
         yield "204", "no body with 204", repr(exchange.answer.body[:80])
 
 
-@check("VLT-ENV-03", "envelope", "schemas of the answers", "VLT-VAL-01", "VLT-VAL-03", "VLT-VAL-05", "VLT-CNT-05", "VLT-ENV-07")
+@check(
+    "VLT-ENV-03",
+    "envelope",
+    "schemas of the answers",
+    "VLT-VAL-01",
+    "VLT-VAL-03",
+    "VLT-VAL-05",
+    "VLT-CNT-05",
+    "VLT-ENV-07",
+)
 def a_success_fits_its_schema(judge: Judge, exchange: Exchange) -> Iterator[Finding]:
     """The body of a success validates against the schema of its operation and status."""
     answer = exchange.answer
@@ -114,7 +146,9 @@ def a_success_fits_its_schema(judge: Judge, exchange: Exchange) -> Iterator[Find
     if answer.json is None:
         yield "json", "a JSON body", repr(answer.body[:120])
         return
-    for problem in judge.contract.answer_problems(exchange.operation_id, answer.status, answer.json)[:3]:
+    for problem in judge.contract.answer_problems(
+        exchange.operation_id, answer.status, answer.json
+    )[:3]:
         yield f"{problem.keyword}", problem.rule, f"{problem.pointer}: {problem.message}"
 
 
@@ -131,15 +165,19 @@ def a_refusal_is_told_in_the_envelope(judge: Judge, exchange: Exchange) -> Itera
     missing = [name for name in ERROR_FIELDS if name not in body]
     if missing:
         yield "fields", "the fields " + ", ".join(ERROR_FIELDS), f"no {', '.join(missing)}"
-    for name in ("error", "type_name", "message", "ref"):
-        if name in body and not (isinstance(body[name], str) and body[name]):
-            yield "text", f"{name} is text", repr(body[name])
+    for text in ("error", "type_name", "message", "ref"):
+        if text in body and not (isinstance(body[text], str) and body[text]):
+            yield "text", f"{text} is text", repr(body[text])
     if "detail" in body and not isinstance(body["detail"], str | dict):
         yield "detail", "detail is text or an object", repr(body["detail"])[:120]
     if "status_code" in body and body["status_code"] != answer.status:
         yield "status_code", f"status_code {answer.status}", repr(body["status_code"])
     name, ref = body.get("type_name"), body.get("ref")
-    if isinstance(name, str) and isinstance(ref, str) and not ref.lower().endswith("#" + name.lower()):
+    if (
+        isinstance(name, str)
+        and isinstance(ref, str)
+        and not ref.lower().endswith("#" + name.lower())
+    ):
         yield "ref", f"a ref that ends in #{name.lower()}", ref
 
 
@@ -165,7 +203,9 @@ def a_refusal_is_typed_for_its_status(judge: Judge, exchange: Exchange) -> Itera
 def an_answer_shows_no_internals(judge: Judge, exchange: Exchange) -> Iterator[Finding]:
     """No answer shows stack traces, source files or database messages."""
     del judge
-    if exchange.answer.status >= 400 and (found := _INTERNALS.search(exchange.answer.body.decode("utf-8", "replace"))):
+    if exchange.answer.status >= 400 and (
+        found := _INTERNALS.search(exchange.answer.body.decode("utf-8", "replace"))
+    ):
         yield "internals", "a message for the client", found[0]
 
 
@@ -185,10 +225,19 @@ def the_envelope_agrees_with_the_status(judge: Judge, exchange: Exchange) -> Ite
 def json_is_labelled_as_json(judge: Judge, exchange: Exchange) -> Iterator[Finding]:
     """Every JSON answer says content-type application/json."""
     answer = exchange.answer
-    if not answer.body or not _known(judge, exchange) or answer.status >= 500 or 300 <= answer.status < 400:
+    if (
+        not answer.body
+        or not _known(judge, exchange)
+        or answer.status >= 500
+        or 300 <= answer.status < 400
+    ):
         return
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json" and answer.status not in {405, 413, 414, 431} and answer.json is not None:
+    if (
+        kind != "application/json"
+        and answer.status not in {405, 413, 414, 431}
+        and answer.json is not None
+    ):
         yield "content-type", "application/json", kind or "none"
 
 

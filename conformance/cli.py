@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -53,8 +54,14 @@ def _applications(options: dict[str, str | None]) -> list[Application]:
 def _credentials(command: click.decorators.FC) -> click.decorators.FC:
     for option in (
         click.option("--other-api-key", help="Its key (default: $VAULT_OTHER_API_KEY)."),
-        click.option("--other-app-id", envvar="VAULT_OTHER_APP_ID", help="A second application, for isolation."),
-        click.option("--api-key-file", type=click.Path(exists=True), help="Read the key from a file."),
+        click.option(
+            "--other-app-id",
+            envvar="VAULT_OTHER_APP_ID",
+            help="A second application, for isolation.",
+        ),
+        click.option(
+            "--api-key-file", type=click.Path(exists=True), help="Read the key from a file."
+        ),
         click.option("--api-key", help="The key of the application (default: $VAULT_API_KEY)."),
         click.option("--app-id", envvar="VAULT_APP_ID", help="The application under judgement."),
     ):
@@ -71,21 +78,39 @@ def _address(url: str) -> str:
 @main.command()
 @click.argument("url")
 @_credentials
-@click.option("--profile", type=click.Choice(sorted(PROFILES)), help="Default: quick on loopback, live elsewhere.")
+@click.option(
+    "--profile",
+    type=click.Choice(sorted(PROFILES)),
+    help="Default: quick on loopback, live elsewhere.",
+)
 @click.option("--seed", type=int, help="Repeat a run: the same cases.")
 @click.option("--run-id", help="What the ids of the run's consumers hold (default: chance).")
-@click.option("--only", multiple=True, metavar="ID", help="Judge only laws whose id begins so (VLT-PAG).")
+@click.option(
+    "--only", multiple=True, metavar="ID", help="Judge only laws whose id begins so (VLT-PAG)."
+)
 @click.option("--phase", "phases", multiple=True, help="Run only this phase.")
 @click.option("--shard", default="1/1", show_default=True, help="Judge a part of the laws: 2/4.")
 @click.option("--report-dir", type=click.Path(path_type=Path), help="Write all reports here.")
 @click.option("--consumer", help="A consumer of yours that reads may use.")
-@click.option("--allow-writes", is_flag=True, help="Let a live run write, under consumers of its own.")
+@click.option(
+    "--allow-writes", is_flag=True, help="Let a live run write, under consumers of its own."
+)
 @click.option("--max-requests", type=int, help="Stop before more requests than this.")
-@click.option("--max-time", type=float, metavar="SECONDS", help="Stop after so long, with a partial verdict.")
+@click.option(
+    "--max-time", type=float, metavar="SECONDS", help="Stop after so long, with a partial verdict."
+)
 @click.option("--rate", type=float, help="Requests a second at most.")
 @click.option("--patience", type=float, help="Seconds that a read may lag behind a write.")
-@click.option("--capability", "capabilities", multiple=True, metavar="NAME=VALUE", help="Say what the deployment can do: consent=mock.")
-@click.option("--waivers", "waiver_file", type=click.Path(path_type=Path), help="Default: conformance.toml.")
+@click.option(
+    "--capability",
+    "capabilities",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Say what the deployment can do: consent=mock.",
+)
+@click.option(
+    "--waivers", "waiver_file", type=click.Path(path_type=Path), help="Default: conformance.toml."
+)
 @click.option("--baseline", type=click.Path(path_type=Path), help="Known failures, one id a line.")
 @click.option("--new-only", is_flag=True, help="Fail only for what the baseline does not know.")
 @click.option("--strict", is_flag=True, help="Fail for SHOULD as for MUST.")
@@ -105,7 +130,9 @@ def run(url: str, **options: object) -> None:
     directory = options["report_dir"]
     folder = directory if isinstance(directory, Path) else None
     runner = Run(plan)
-    listeners: list[Listener] = [console.Console(runner.target, sys.stdout, quiet=bool(options["quiet"]))]
+    listeners: list[Listener] = [
+        console.Console(runner.target, sys.stdout, quiet=bool(options["quiet"]))
+    ]
     kept: list[RunEvent] = []
     listeners.append(kept.append)
     runner = Run(plan, listeners)
@@ -122,7 +149,13 @@ def run(url: str, **options: object) -> None:
     del profile
     if folder is not None:
         write_reports(folder, kept, runner.target)
-    sys.exit(CONFORMS if ended.outcome == "conforms" else 130 if ended.outcome == "interrupted" else FAILS)
+    sys.exit(
+        CONFORMS
+        if ended.outcome == "conforms"
+        else 130
+        if ended.outcome == "interrupted"
+        else FAILS
+    )
 
 
 def _replay_first(folder: Path | None, runner: Run) -> None:
@@ -146,7 +179,9 @@ def write_reports(folder: Path, events: Sequence[RunEvent], target: Target) -> N
     }
     for name, text in texts.items():
         (folder / name).write_text(hide(text), encoding="utf-8")
-    (folder / "events.schema.json").write_text(json.dumps(ndjson.SCHEMA, indent=2), encoding="utf-8")
+    (folder / "events.schema.json").write_text(
+        json.dumps(ndjson.SCHEMA, indent=2), encoding="utf-8"
+    )
     ended = next((e for e in events if isinstance(e, RunFinished)), None)
     failures = folder / "failures"
     failures.mkdir(exist_ok=True)
@@ -161,11 +196,16 @@ def write_reports(folder: Path, events: Sequence[RunEvent], target: Target) -> N
 
 
 def _plan(url: str, options: dict[str, object]) -> tuple[Plan, profiles.Profile]:
-    from dataclasses import replace
-
     name = options["profile"]
-    profile = profiles.chosen(str(name) if name else None, url, allow_writes=bool(options["allow_writes"]))
-    limits = {"max_requests": options["max_requests"], "seconds": options["max_time"], "rate": options["rate"], "patience": options["patience"]}
+    profile = profiles.chosen(
+        str(name) if name else None, url, allow_writes=bool(options["allow_writes"])
+    )
+    limits = {
+        "max_requests": options["max_requests"],
+        "seconds": options["max_time"],
+        "rate": options["rate"],
+        "patience": options["patience"],
+    }
     profile = replace(profile, **{k: v for k, v in limits.items() if v is not None})  # type: ignore[arg-type]
     phases = tuple(str(p) for p in options["phases"])  # type: ignore[attr-defined]
     if unknown := [p for p in phases if p not in PHASES]:
@@ -175,7 +215,8 @@ def _plan(url: str, options: dict[str, object]) -> tuple[Plan, profiles.Profile]
         raise click.UsageError(f"no law begins with {', '.join(only)}")
     try:
         part, parts = (int(x) for x in str(options["shard"]).split("/"))
-        capabilities = dict(str(c).split("=", 1) for c in options["capabilities"])  # type: ignore[attr-defined]
+        pairs = [str(c).partition("=") for c in options["capabilities"]]  # type: ignore[attr-defined]
+        capabilities = {name: value for name, _, value in pairs}
     except ValueError as error:
         raise click.UsageError("--shard is like 2/4, --capability like consent=mock") from error
     if not 1 <= part <= parts:
@@ -189,7 +230,9 @@ def _plan(url: str, options: dict[str, object]) -> tuple[Plan, profiles.Profile]
         raise click.UsageError(str(error)) from error
     run_id = str(options["run_id"] or run_id_for(seed))
     folder = options["report_dir"]
-    ledger = (folder if isinstance(folder, Path) else Path(".conformance")) / f"ledger-{run_id}.jsonl"
+    ledger = (
+        folder if isinstance(folder, Path) else Path(".conformance")
+    ) / f"ledger-{run_id}.jsonl"
     plan = Plan(
         contract=reading,
         transport=HttpTransport(url),
@@ -229,8 +272,12 @@ def _print_plan(plan: Plan) -> None:
     click.echo(f"profile    {profile.name}: {profile.help}")
     click.echo(f"phases     {', '.join(plan.phases or profile.phases)}")
     click.echo(f"operations {len(allowed)}: {', '.join(allowed)}")
-    click.echo(f"writes     {'under consumers ' + plan.prefix + '…' if profile.may_write else 'none'}")
-    click.echo(f"requests   {profile.max_requests} at most, {profile.rate or 'any number'} a second")
+    click.echo(
+        f"writes     {'under consumers ' + plan.prefix + '…' if profile.may_write else 'none'}"
+    )
+    click.echo(
+        f"requests   {profile.max_requests} at most, {profile.rate or 'any number'} a second"
+    )
     click.echo(f"time       {profile.seconds:g} s at most")
     click.echo(f"seed       {plan.seed}")
 
@@ -240,8 +287,12 @@ def _print_plan(plan: Plan) -> None:
 def list_(*, as_json: bool) -> None:
     """Show the phases, checks and laws."""
     if as_json:
-        rows = [{"id": w.id, "name": w.name, "area": w.area, "level": w.level} for w in LAWS.values()]
-        rows += [{"id": c.id, "name": c.name, "area": c.area, "level": "MUST"} for c in CHECKS.values()]
+        rows = [
+            {"id": w.id, "name": w.name, "area": w.area, "level": w.level} for w in LAWS.values()
+        ]
+        rows += [
+            {"id": c.id, "name": c.name, "area": c.area, "level": "MUST"} for c in CHECKS.values()
+        ]
         click.echo(json.dumps(rows, indent=2))
         return
     click.echo("phases")
@@ -270,7 +321,9 @@ def explain(law: str) -> None:
         return
     if name in CHECKS:
         item = CHECKS[name]
-        click.echo(f"{item.id}  {item.name}  ({item.area}, MUST, on every answer)\n\n{item.promise}\n\nsource    {item.source}")
+        click.echo(
+            f"{item.id}  {item.name}  ({item.area}, MUST, on every answer)\n\n{item.promise}\n\nsource    {item.source}"
+        )
         return
     raise click.UsageError(f"no law or check {law!r}: see conformance list")
 
@@ -284,7 +337,9 @@ def replay(file: Path, url: str | None, times: int, **options: str | None) -> No
     """Judge a recorded failure again: still there, gone, or flaky."""
     recording = Recording.read(file)
     address = _address(url or recording.base_url)
-    verdict = replay_recording(recording, address, _applications(options), HttpTransport(address), times)
+    verdict = replay_recording(
+        recording, address, _applications(options), HttpTransport(address), times
+    )
     click.echo(f"{recording.law}: {verdict.word} ({verdict.broken} of {verdict.times})")
     sys.exit(CONFORMS if verdict.broken == 0 else FAILS)
 
@@ -310,13 +365,18 @@ def diff(a: str, b: str, seed: int, **options: str | None) -> None:
 @_credentials
 def cleanup(ledger: Path, url: str, **options: str | None) -> None:
     """Remove what an interrupted run left behind, by its LEDGER."""
-    from dataclasses import replace
-
     made = Ledger.read(ledger)
     prefix = "conf-"
     profile = replace(PROFILES["live"], may_write=True, max_requests=10**6, rate=20.0)
     address = _address(url)
-    target = Target(contract.load(), HttpTransport(address), address, _applications(options), profile, prefix=prefix)
+    target = Target(
+        contract.load(),
+        HttpTransport(address),
+        address,
+        _applications(options),
+        profile,
+        prefix=prefix,
+    )
     found = clean(target, [row for row in made if row[1].startswith(prefix)])
     click.echo(", ".join(f"{name} {count}" for name, count in found.items()))
     sys.exit(FAILS if found.get("residue") else CONFORMS)

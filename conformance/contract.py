@@ -157,7 +157,9 @@ class Contract:
             return node
         if request and node.get("readOnly"):
             return {}
-        out = {key: self.schema(value, request=request) for key, value in node.items() if key in _KEPT}
+        out = {
+            key: self.schema(value, request=request) for key, value in node.items() if key in _KEPT
+        }
         if "properties" in node:
             rows = node["properties"].items()
             out["properties"] = {name: self.schema(row, request=request) for name, row in rows}
@@ -205,7 +207,7 @@ def _problems(judge: Any, body: Any, rule: str) -> list[Problem]:
         Problem(
             "/" + "/".join("*" if isinstance(p, int) else str(p) for p in error.instance_path),
             type(error.kind).__name__.rpartition("_")[2],
-            error.message[:200],
+            str(error.message)[:200],
             f"{rule} {'/'.join(map(str, error.schema_path))}",
         )
         for error in _errors(judge, body)

@@ -12,8 +12,23 @@ from conformance.phases.laws import judge
 from conformance.profiles import PROFILES
 from conformance.target import Application, HttpTransport, Transport
 
-HISTORIES = ("VLT-CSM-01", "VLT-CSM-02", "VLT-CSM-03", "VLT-CSM-04", "VLT-CNX-02", "VLT-CNX-05", "VLT-CNX-09", "VLT-CNX-12", "VLT-CNX-18", "VLT-VAL-03", "VLT-SES-10", "VLT-PAG-09")
-_CHANGING = re.compile(r"(_at|^created|^modified|^timestamp|updated|^iat|^exp|url|^website|^icon|^logo|token|uri|^ref|^detail|^message|^links|^meta|^tag_line)$")
+HISTORIES = (
+    "VLT-CSM-01",
+    "VLT-CSM-02",
+    "VLT-CSM-03",
+    "VLT-CSM-04",
+    "VLT-CNX-02",
+    "VLT-CNX-05",
+    "VLT-CNX-09",
+    "VLT-CNX-12",
+    "VLT-CNX-18",
+    "VLT-VAL-03",
+    "VLT-SES-10",
+    "VLT-PAG-09",
+)
+_CHANGING = re.compile(
+    r"(_at|^created|^modified|^timestamp|updated|^iat|^exp|url|^website|^icon|^logo|token|uri|^ref|^detail|^message|^links|^meta|^tag_line)$"
+)
 
 
 def normal(value: Any, run_id: str) -> Any:
@@ -27,7 +42,13 @@ def normal(value: Any, run_id: str) -> Any:
     return value
 
 
-def compare(a: str, b: str, applications: Sequence[Application], seed: int, transports: Sequence[Transport] = ()) -> list[str]:
+def compare(
+    a: str,
+    b: str,
+    applications: Sequence[Application],
+    seed: int,
+    transports: Sequence[Transport] = (),
+) -> list[str]:
     """Return one line for each answer that differs."""
     ways = transports or (HttpTransport(a), HttpTransport(b))
     done = [_exchanges(url, applications, seed, way) for url, way in zip((a, b), ways, strict=True)]
@@ -40,12 +61,17 @@ def compare(a: str, b: str, applications: Sequence[Application], seed: int, tran
     return list(dict.fromkeys(rows))
 
 
-def _exchanges(url: str, applications: Sequence[Application], seed: int, way: Transport) -> tuple[str, dict[str, list[Exchange]]]:
+def _exchanges(
+    url: str, applications: Sequence[Application], seed: int, way: Transport
+) -> tuple[str, dict[str, list[Exchange]]]:
     run_id = run_id_for(seed)
     run = Run(Plan(contract.load(), way, url, applications, PROFILES["quick"], seed, run_id))
     run.preflight()
     try:
-        found = {law: judge(LAWS[law], run.target, seed, run.catalogue).world.exchanges for law in HISTORIES}
+        found = {
+            law: judge(LAWS[law], run.target, seed, run.catalogue).world.exchanges
+            for law in HISTORIES
+        }
     finally:
         run.clean()
     return run_id, found
@@ -53,7 +79,13 @@ def _exchanges(url: str, applications: Sequence[Application], seed: int, way: Tr
 
 def _told(exchange: Exchange, run_id: str) -> dict[str, Any]:
     answer = exchange.answer
-    body = normal(answer.json, run_id) if answer.is_good else {"type_name": (answer.json or {}).get("type_name")} if isinstance(answer.json, dict) else None
+    body = (
+        normal(answer.json, run_id)
+        if answer.is_good
+        else {"type_name": (answer.json or {}).get("type_name")}
+        if isinstance(answer.json, dict)
+        else None
+    )
     return {"status": answer.status, "body": body}
 
 

@@ -13,7 +13,7 @@ from conformance.contract import Contract
 from conformance.failures import AREAS, LEVEL_BY_AREA, LEVELS, Exchange, Failure, grouped
 from conformance.laws import LAWS
 from conformance.laws.world import Connector, NotJudged, World, read_catalogue
-from conformance.phases import PHASES, Context, cases, histories, laws, robustness, webhooks
+from conformance.phases import PHASES, Context
 from conformance.profiles import Profile
 from conformance.run_events import (
     CaseJudged,
@@ -111,14 +111,18 @@ class Run:
         except TargetUnreachable as error:
             raise Unjudgeable(f"nobody answers at {plan.base_url}: {error}") from error
         if answer.status in {401, 403}:
-            raise Unjudgeable(f"the credentials of {who.application.id!r} are refused (HTTP {answer.status})")
+            raise Unjudgeable(
+                f"the credentials of {who.application.id!r} are refused (HTTP {answer.status})"
+            )
         if answer.status == 404 and not isinstance(answer.json, dict):
             raise Unjudgeable(f"{plan.base_url} is no Vault: GET /vault/consumers answered 404")
         if len(plan.applications) > 1:
             other = Principal(plan.applications[1], who.consumer_id)
             answer = self.target.call("consumersAll", other, query={"limit": 1}).answer
             if answer.status in {401, 403}:
-                raise Unjudgeable(f"the credentials of {other.application.id!r} are refused (HTTP {answer.status})")
+                raise Unjudgeable(
+                    f"the credentials of {other.application.id!r} are refused (HTTP {answer.status})"
+                )
         if plan.profile.may_write or plan.consumer:
             answer = self.target.call("connectionsAll", who).answer
             self.catalogue = read_catalogue(answer)
@@ -132,7 +136,9 @@ class Run:
         """See whether reads lag behind writes, and by how much."""
         clock = self.target.clock
         named = Principal(who.application, f"{self.plan.prefix}lag")
-        answer = self.target.call("consumersAdd", named, body={"consumer_id": named.consumer_id}).answer
+        answer = self.target.call(
+            "consumersAdd", named, body={"consumer_id": named.consumer_id}
+        ).answer
         if not answer.is_good:
             return
         begun = clock.now()
@@ -157,7 +163,9 @@ class Run:
             world = World(self.target, LAWS["VLT-OAU-04"], self.plan.seed, self.catalogue, turn=90)
             world.law = replace(world.law, id=f"VLT-consent-{way}")
             try:
-                rows = [c for c in self.catalogue if c.redirects and not c.before and not c.required]
+                rows = [
+                    c for c in self.catalogue if c.redirects and not c.before and not c.required
+                ]
                 rows = rows or [c for c in self.catalogue if c.redirects and not c.before]
                 world.need(rows, "no connector asks for consent")
                 who = world.who(way)
@@ -170,7 +178,11 @@ class Run:
             steps = [e.operation_id for e in world.exchanges]
             if way == "mock" and "connectionsCallback" in steps:
                 return
-            if way == "code" and 300 <= answers[-1].status < 400 and "error" not in answers[-1].location:
+            if (
+                way == "code"
+                and 300 <= answers[-1].status < 400
+                and "error" not in answers[-1].location
+            ):
                 return
         del self.target.capabilities["consent"]
 
@@ -187,7 +199,13 @@ class Run:
             self.watch()
             self._emit(
                 RunStarted(
-                    plan.base_url, plan.profile.name, plan.seed, plan.run_id, tuple(phases), dict(self.target.capabilities), __version__
+                    plan.base_url,
+                    plan.profile.name,
+                    plan.seed,
+                    plan.run_id,
+                    tuple(phases),
+                    dict(self.target.capabilities),
+                    __version__,
                 )
             )
             for name in phases:
@@ -215,7 +233,16 @@ class Run:
             spent = time.perf_counter() - begun
             left = spent / done * (total - done) if total else None
             self._emit(
-                Progress(name, done, total, f"{case.id} {case.name}", len(self._counted), self.target.requests, time.perf_counter() - self._started, left)
+                Progress(
+                    name,
+                    done,
+                    total,
+                    f"{case.id} {case.name}",
+                    len(self._counted),
+                    self.target.requests,
+                    time.perf_counter() - self._started,
+                    left,
+                )
             )
             if self.plan.stop_first and self._counted:
                 return False
@@ -225,7 +252,16 @@ class Run:
     def context(self) -> Context:
         """Return what a phase works with."""
         plan = self.plan
-        return Context(self.target, self.judge, plan.seed, self.catalogue, plan.only, plan.shard, plan.profile, self._broken)
+        return Context(
+            self.target,
+            self.judge,
+            plan.seed,
+            self.catalogue,
+            plan.only,
+            plan.shard,
+            plan.profile,
+            self._broken,
+        )
 
     def watch(self) -> None:
         """Judge every answer from now on."""
@@ -268,7 +304,9 @@ class Run:
                 builds_on[failure.law] = tuple(extra)
         musts = [f for f in self.failures if f.must or self.plan.strict]
         causes = grouped(musts, builds_on)
-        warnings = grouped([f for f in self.failures if not f.must and not self.plan.strict], builds_on)
+        warnings = grouped(
+            [f for f in self.failures if not f.must and not self.plan.strict], builds_on
+        )
         waived = [c for c in causes if self.plan.waivers.covers(c.failure)]
         causes = [c for c in causes if c not in waived]
         areas = self._areas([c.failure for c in causes])
@@ -299,15 +337,29 @@ class Run:
         broken = {f.area for f in failures}
         judged = {c.area for c in self.cases if c.outcome in {"passed", "failed", "waived"}}
         judged |= {CHECKS[i].area for i, n in self.judge.judged.items() if n}
-        return {a: "fails" if a in broken else "conforms" if a in judged else "not judged" for a in AREAS}
+        return {
+            a: "fails" if a in broken else "conforms" if a in judged else "not judged"
+            for a in AREAS
+        }
 
     def coverage(self) -> dict[str, Any]:
         """Tell which operations, statuses and parameters of the contract were exercised."""
         operations = self.plan.contract.operations
         statuses = {f"{op} {status}": n for (op, status), n in sorted(self.target.observed.items())}
-        declared = [f"{o.operation_id} {s}" for o in operations.values() for s in o.statuses if s != 402]
-        parameters = [f"{o.operation_id} query {p.name}" for o in operations.values() for p in o.parameters if p.place == "query"]
-        sent = {f"{op} {n.partition('[')[0]}" for op, names in self.target.exercised.items() for n in names}
+        declared = [
+            f"{o.operation_id} {s}" for o in operations.values() for s in o.statuses if s != 402
+        ]
+        parameters = [
+            f"{o.operation_id} query {p.name}"
+            for o in operations.values()
+            for p in o.parameters
+            if p.place == "query"
+        ]
+        sent = {
+            f"{op} {n.partition('[')[0]}"
+            for op, names in self.target.exercised.items()
+            for n in names
+        }
         return {
             "operations": sorted({op for op, _ in self.target.observed}),
             "operations_total": len(operations),
@@ -316,7 +368,9 @@ class Run:
             "answers_declared": len(declared),
             "parameters_seen": len([p for p in parameters if p in sent]),
             "parameters_declared": len(parameters),
-            "laws_judged": len([c for c in self.cases if c.id in LAWS and c.outcome != "not judged"]),
+            "laws_judged": len(
+                [c for c in self.cases if c.id in LAWS and c.outcome != "not judged"]
+            ),
             "laws_total": len(LAWS),
         }
 
@@ -344,7 +398,12 @@ def clean(target: Target, made: Sequence[tuple[str, str]]) -> dict[str, int]:
             continue
         deleted += first.is_good
         residue += after.is_good
-    return {"created": len(made), "deleted": deleted, "absent": len(made) - deleted - residue, "residue": residue}
+    return {
+        "created": len(made),
+        "deleted": deleted,
+        "absent": len(made) - deleted - residue,
+        "residue": residue,
+    }
 
 
 def run_id_for(seed: int, *, fresh: bool = True) -> str:

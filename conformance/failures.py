@@ -77,7 +77,11 @@ class Answer:
     @property
     def items(self) -> list[dict[str, Any]]:
         """The objects of the `data` of the envelope where it is a list, else none."""
-        return [row for row in self.data if isinstance(row, dict)] if isinstance(self.data, list) else []
+        return (
+            [row for row in self.data if isinstance(row, dict)]
+            if isinstance(self.data, list)
+            else []
+        )
 
     @property
     def is_good(self) -> bool:
@@ -152,7 +156,12 @@ def grouped(failures: Sequence[Failure], builds_on: Mapping[str, Sequence[str]])
     for law, members in by_law.items():
         if root_by_law[law] != law:
             continue
-        follows = [f for other, fs in by_law.items() if other != law and root_by_law[other] == law for f in fs[:1]]
+        follows = [
+            f
+            for other, fs in by_law.items()
+            if other != law and root_by_law[other] == law
+            for f in fs[:1]
+        ]
         operations = tuple(dict.fromkeys(f.operation for f in members if f.operation))
         causes.append(Cause(members[0], len(members), operations, tuple(follows)))
     return causes

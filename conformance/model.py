@@ -57,7 +57,7 @@ class Mind:
     def forget(self, who: Key) -> None:
         """Note that a consumer was deleted, and all that is its."""
         for book in (self.metadata, self.connections, self.calls):
-            book.pop(who, None)  # type: ignore[attr-defined]
+            book.pop(who, None)
 
     def held(self, who: Key, key: Key) -> Held | None:
         """Return what is known of a connection, if it was added."""

@@ -1,7 +1,7 @@
 """A recorded failure, judged again on any deployment: still there, gone, or flaky."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,10 @@ from typing import Any
 from conformance import contract
 from conformance.engine import Plan, Run, run_id_for
 from conformance.failures import Failure, plain
+from conformance.laws import LAWS
 from conformance.phases.histories import replay_history
 from conformance.phases.laws import judge
 from conformance.profiles import PROFILES
-from conformance.laws import LAWS
 from conformance.target import Application, Clock, Transport
 
 
@@ -30,7 +30,14 @@ class Recording:
     @staticmethod
     def of(failure: Failure, base_url: str) -> "Recording":
         """Record a failure."""
-        return Recording(failure.law, failure.key, failure.promise, base_url, dict(failure.replay), plain(failure.exchanges))
+        return Recording(
+            failure.law,
+            failure.key,
+            failure.promise,
+            base_url,
+            dict(failure.replay),
+            plain(failure.exchanges),
+        )
 
     @staticmethod
     def read(path: Path) -> "Recording":
@@ -53,7 +60,7 @@ class Verdict:
         return "FIXED" if not self.broken else "STILL" if self.broken == self.times else "FLAKY"
 
 
-def replay_recording(
+def replay_recording(  # noqa: PLR0917 - what a replay needs
     recording: Recording,
     base_url: str,
     applications: Sequence[Application],
@@ -66,11 +73,19 @@ def replay_recording(
     broken = 0
     for _ in range(times):
         profile = replace(PROFILES["quick"], seconds=120.0)
-        plan = Plan(contract.load(), transport, base_url, applications, profile, seed, run_id_for(seed), clock=clock)
+        plan = Plan(
+            contract.load(),
+            transport,
+            base_url,
+            applications,
+            profile,
+            seed,
+            run_id_for(seed),
+            clock=clock,
+        )
         run = Run(plan)
         run.preflight()
-        again: Callable[[], bool] = lambda run=run: _broken(recording, run, seed)  # noqa: E731
-        broken += again()
+        broken += _broken(recording, run, seed)
         run.clean()
     return Verdict(broken, times)
 
@@ -83,7 +98,9 @@ def _broken(recording: Recording, run: Run, seed: int) -> bool:
         return any(f.law == recording.law for f in found)
     if kind == "history":
         return bool(replay_history(run.context(), recording.how["steps"]))
-    laws = [LAWS[name] for name in recording.how.get("laws", ()) if name in LAWS] or list(LAWS.values())
+    laws = [LAWS[name] for name in recording.how.get("laws", ()) if name in LAWS] or list(
+        LAWS.values()
+    )
     for law in laws:
         judge(law, run.target, seed, run.catalogue)
         if any(f.key == recording.key for f in run.failures):

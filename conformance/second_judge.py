@@ -44,13 +44,18 @@ class SecondJudge:
     def _api(self) -> Any:
         document = copy.deepcopy(dict(self._contract.document))
         document["servers"] = [{"url": "http://conformance.invalid"}]
-        return OpenAPI.from_dict(document)  # type: ignore[arg-type]
+        return OpenAPI.from_dict(document)
 
     def can_judge(self, exchange: Exchange) -> bool:
         """Whether the contract says anything of the body of this answer."""
         operation = self._contract.operations.get(exchange.operation_id)
         answer = exchange.answer
-        return bool(operation) and 200 <= answer.status < 500 and answer.status not in {204, 301, 405, 413} and answer.json is not None
+        return (
+            bool(operation)
+            and 200 <= answer.status < 500
+            and answer.status not in {204, 301, 405, 413}
+            and answer.json is not None
+        )
 
     def problem(self, exchange: Exchange) -> str:
         """Tell what openapi-core has against an answer, or nothing."""
@@ -59,4 +64,3 @@ class SecondJudge:
         except Exception as error:  # noqa: BLE001 - whatever it raises is its opinion
             return f"{type(error).__name__}: {error}"[:300]
         return ""
-

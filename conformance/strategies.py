@@ -13,7 +13,10 @@ _WRONG_BY_TYPE: dict[str, tuple[Any, ...]] = {
     "array": ("none", {"x": 1}, 5),
     "object": ("none", ["x"], 5),
 }
-_RIGHT_BY_FORMAT = {"date-time": "2026-01-02T03:04:05.000Z", "uuid": "8f1d2f6e-1c1b-4a52-9c6e-9b3a5d0f7c11"}
+_RIGHT_BY_FORMAT = {
+    "date-time": "2026-01-02T03:04:05.000Z",
+    "uuid": "8f1d2f6e-1c1b-4a52-9c6e-9b3a5d0f7c11",
+}
 _RIGHT_BY_NAME = {
     "session_length": "30m",
     "redirect_uri": "https://app.conformance.example/back",
@@ -52,7 +55,9 @@ def right(schema: Mapping[str, Any], name: str = "", *, whole: bool = True) -> A
     if kind == "object":
         rows = schema.get("properties", {})
         needed = schema.get("required", ())
-        return {n: right(s, n, whole=whole) for n, s in rows.items() if s and (whole or n in needed)}
+        return {
+            n: right(s, n, whole=whole) for n, s in rows.items() if s and (whole or n in needed)
+        }
     if kind == "array":
         return [right(schema.get("items", {}), name, whole=whole)]
     plain = {"boolean": True, "integer": 3600, "number": 3, "null": None}
@@ -67,12 +72,16 @@ def wrong_bodies(schema: Mapping[str, Any], base: Any) -> Iterator[Variation]:
         where = "/" + "/".join(map(str, pointer))
         for keyword, value in _wrong(part):
             if keyword == "required":
-                yield Variation(f"{where}/{value}", keyword, _without(base, (*pointer, value)), "left out")
+                yield Variation(
+                    f"{where}/{value}", keyword, _without(base, (*pointer, value)), "left out"
+                )
             else:
                 yield Variation(where, keyword, _with(base, pointer, value), repr(value)[:40])
         if part.get("additionalProperties") is False:
             extra = (*pointer, "conformance_extra")
-            yield Variation(where, "additionalProperties", _with(base, extra, "x"), "an unknown property")
+            yield Variation(
+                where, "additionalProperties", _with(base, extra, "x"), "an unknown property"
+            )
 
 
 def _wrong(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -98,12 +107,19 @@ def right_bodies(schema: Mapping[str, Any], base: Any) -> Iterator[Variation]:
         if "null" in types(part):
             yield Variation(where, "nullable", _with(base, pointer, None), "null")
         if "object" in types(part) and part.get("additionalProperties") is not False:
-            yield Variation(where, "open", _with(base, (*pointer, "conformance_extra"), "x"), "an unknown property")
+            yield Variation(
+                where,
+                "open",
+                _with(base, (*pointer, "conformance_extra"), "x"),
+                "an unknown property",
+            )
         for value in part.get("enum", ())[1:4]:
             yield Variation(where, "enum", _with(base, pointer, value), repr(value))
 
 
-def places(schema: Mapping[str, Any], base: Any, pointer: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Mapping[str, Any]]]:
+def places(
+    schema: Mapping[str, Any], base: Any, pointer: tuple[Any, ...] = ()
+) -> Iterator[tuple[tuple[Any, ...], Mapping[str, Any]]]:
     """Yield each place of a body with the schema that rules there, from the outside in."""
     yield pointer, schema
     if isinstance(base, dict):

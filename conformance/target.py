@@ -162,7 +162,7 @@ class WsgiTransport:
         started = time.perf_counter()
 
         def start(status: str, headers: list[tuple[str, str]], _: object = None) -> None:
-            caught.extend((int(status.split()[0]), headers))
+            caught.extend((int(status.split(maxsplit=1)[0]), headers))
 
         payload = b"".join(self._application(environ, start))
         headers = {name.lower(): value for name, value in caught[1]}
@@ -313,10 +313,11 @@ class Target:
         body: Any = UNSET,
         raw: bytes | None = None,
         headers: Mapping[str, str | None] | None = None,
-        **path: str,
+        **names: Any,
     ) -> Request:
         """Build the request of an operation; a header given as None is left out."""
         operation = self.contract.operations[operation_id]
+        path = {name: str(value) for name, value in names.items()}
         if any(p.name == "consumer_id" for p in operation.parameters):
             path.setdefault("consumer_id", who.consumer_id)
         fixed: dict[str, str | None] = {}
@@ -348,12 +349,14 @@ class Target:
         """Send a request through the guard; `quiet` keeps the answer from the listeners."""
         operation = self.contract.operations.get(operation_id)
         self._guard(operation, request)
-        for attempt in range(8):
-            self._pace(operation)
-            answer = self.transport.exchange(request)
-            if answer.status not in {429, 503} or "retry-after" not in answer.headers or attempt == 7:
+        self._pace(operation)
+        answer = self.transport.exchange(request)
+        for _ in range(7):
+            if answer.status not in {429, 503} or "retry-after" not in answer.headers:
                 break
             self.clock.sleep(_retry_after(answer.headers["retry-after"]))
+            self._pace(operation)
+            answer = self.transport.exchange(request)
         if operation is None or operation.writes:
             self._last_write = self.clock.now()
         exchange = Exchange(operation_id, request, answer)
@@ -387,7 +390,7 @@ class Target:
             if exchange.request.body:
                 seen.add("body")
 
-    def _guard(self, operation: Operation | None, request: Request) -> None:
+    def _guard(self, operation: Operation | None, request: Request) -> None:  # noqa: C901
         with self._lock:
             self.requests += 1
             if self.requests > self.profile.max_requests:

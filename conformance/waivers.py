@@ -24,7 +24,7 @@ class Waiver:
 
     def matches(self, failure: Failure) -> bool:
         """Whether the waiver is for this failure."""
-        fits = failure.law == self.law or failure.key == self.law
+        fits = self.law in {failure.law, failure.key}
         return fits and self.operation in {"", failure.operation}
 
 
@@ -50,7 +50,11 @@ class Waivers:
 
     def notes(self) -> list[str]:
         """Tell of waivers that have expired or that nothing needed."""
-        notes = [f"waiver of {w.law} expired on {w.until} ({w.owner}: {w.reason})" for w in self.rows if w.until < self.today]
+        notes = [
+            f"waiver of {w.law} expired on {w.until} ({w.owner}: {w.reason})"
+            for w in self.rows
+            if w.until < self.today
+        ]
         unused = [w for w in self.rows if w not in self.used and w.until >= self.today]
         return notes + [f"waiver of {w.law} was not needed: remove it ({w.owner})" for w in unused]
 
@@ -71,4 +75,6 @@ def _waiver(row: Mapping[str, Any]) -> Waiver:
         raise ValueError(f"a waiver lacks {', '.join(missing)}")
     until = row["until"]
     day = until if isinstance(until, date) else date.fromisoformat(str(until))
-    return Waiver(str(row["law"]), str(row["reason"]), str(row["owner"]), day, str(row.get("operation", "")))
+    return Waiver(
+        str(row["law"]), str(row["reason"]), str(row["owner"]), day, str(row.get("operation", ""))
+    )

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from conformance.contract import Operation
 from conformance.failures import Request
 from conformance.laws.registry import law
-from conformance.laws.world import NotJudged, World, difference, still
+from conformance.laws.world import World, difference, still
 from conformance.target import Principal
 
 _GUARD = "security of every operation: apiKey"
@@ -15,12 +16,10 @@ _APP = "parameter x-apideck-app-id, required"
 
 def path_values(world: World, who: Principal) -> dict[str, str]:
     """Return values for every path parameter of the contract."""
-    try:
-        connector = world.plain()
-    except NotJudged:
-        connector = world.catalogue[0] if world.catalogue else None
-    api, service = (connector.unified_api, connector.service_id) if connector else ("crm", "pipedrive")
-    resource = connector.resources[0] if connector and connector.resources else "leads"
+    api, service, resource = "crm", "pipedrive", "leads"
+    for connector in (*world.catalogue[:1], *world.plains()[:1]):
+        api, service = connector.unified_api, connector.service_id
+        resource = connector.resources[0] if connector.resources else resource
     return {
         "unified_api": api,
         "service_id": service,
@@ -44,13 +43,16 @@ def legal_request(world: World, operation: Operation, who: Principal) -> Request
     """Return a request of the operation that breaks nothing in the contract."""
     query = {}
     if operation.operation_id == "consumerRequestCountsAll":
-        query = {"start_datetime": "2021-05-01T12:00:00.000Z", "end_datetime": "2021-05-30T12:00:00.000Z"}
+        query = {
+            "start_datetime": "2021-05-01T12:00:00.000Z",
+            "end_datetime": "2021-05-30T12:00:00.000Z",
+        }
     values = path_values(world, who)
     names = {p.name for p in operation.parameters if p.place == "path"}
-    arguments: dict[str, object] = {n: v for n, v in values.items() if n in names}
+    arguments: dict[str, Any] = {n: v for n, v in values.items() if n in names}
     if operation.body is not None:
         arguments["body"] = minimal_body(operation, who)
-    return world.target.request(operation.operation_id, who, query=query, **arguments)  # type: ignore[arg-type]
+    return world.target.request(operation.operation_id, who, query=query, **arguments)
 
 
 def with_headers(request: Request, changes: Mapping[str, str | None]) -> Request:
@@ -71,8 +73,15 @@ def _refuses(world: World, aspect: str, who: Principal, changes: Mapping[str, st
     for operation in world.target.contract.operations.values():
         if operation.is_public or (operation.writes and not world.target.profile.may_write):
             continue
-        answer = world.send(operation.operation_id, with_headers(legal_request(world, operation, who), changes))
-        world.expect(answer.is_refusal, aspect, "a refusal (401)", f"HTTP {answer.status} {answer.body[:120]!r}")
+        answer = world.send(
+            operation.operation_id, with_headers(legal_request(world, operation, who), changes)
+        )
+        world.expect(
+            answer.is_refusal,
+            aspect,
+            "a refusal (401)",
+            f"HTTP {answer.status} {answer.body[:120]!r}",
+        )
 
 
 @law("VLT-AUT-01", "auth", _GUARD, "contract", reads_only=True)
@@ -94,7 +103,12 @@ def a_key_that_is_nearly_right_is_refused(world: World) -> None:
     """Keys are compared whole: a longer, shorter, otherwise cased or altered one is refused."""
     key, who = world.application.key, world.who()
     cut = max(1, len(key) - 2)
-    near = {"longer": key + "x", "shorter": key[:-1], "cased": key.swapcase(), "altered": key[:cut] + "~~"}
+    near = {
+        "longer": key + "x",
+        "shorter": key[:-1],
+        "cased": key.swapcase(),
+        "altered": key[:cut] + "~~",
+    }
     for aspect, wrong in near.items():
         if wrong == key:
             continue
@@ -110,10 +124,19 @@ def an_unknown_application_is_refused(world: World) -> None:
     _refuses(world, "unknown", _known(world), {"x-apideck-app-id": f"app-{world.nonce}"})
 
 
-@law("VLT-AUT-05", "auth", _GUARD, "documented", reads_only=True, builds_on=("VLT-AUT-02", "VLT-AUT-01"))
+@law(
+    "VLT-AUT-05",
+    "auth",
+    _GUARD,
+    "documented",
+    reads_only=True,
+    builds_on=("VLT-AUT-02", "VLT-AUT-01"),
+)
 def a_key_belongs_to_its_application(world: World) -> None:
     """No operation accepts the key of another application."""
-    _refuses(world, "foreign", _known(world), {"authorization": f"Bearer {world.other_application.key}"})
+    _refuses(
+        world, "foreign", _known(world), {"authorization": f"Bearer {world.other_application.key}"}
+    )
 
 
 @law("VLT-AUT-06", "auth", _APP, "contract", reads_only=True)
@@ -131,25 +154,45 @@ def a_stranger_changes_nothing(world: World) -> None:
     world.add(who, connector, settings=world.settings(connector))
     before = still(world.one(who, connector))
     for changes in ({"authorization": None}, {"authorization": f"Bearer sk_live_{world.nonce}"}):
-        world.call("connectionsUpdate", who, body={"metadata": {"by": "stranger"}}, headers=changes, **connector.path)
+        world.call(
+            "connectionsUpdate",
+            who,
+            body={"metadata": {"by": "stranger"}},
+            headers=changes,
+            **connector.path,
+        )
         world.call("connectionsDelete", who, headers=changes, **connector.path)
-        world.call("consumersUpdate", who, body={"metadata": {"user_name": "stranger"}}, headers=changes)
+        world.call(
+            "consumersUpdate", who, body={"metadata": {"user_name": "stranger"}}, headers=changes
+        )
         world.call("consumersDelete", who, headers=changes)
         after = still(world.one(who, connector))
-        world.expect(after == before, "changed", "the connection as it was", difference(before, after))
+        world.expect(
+            after == before, "changed", "the connection as it was", difference(before, after)
+        )
 
 
-@law("VLT-HDR-04", "headers", "parameter x-apideck-consumer-id, required", "contract", reads_only=True)
+@law(
+    "VLT-HDR-04",
+    "headers",
+    "parameter x-apideck-consumer-id, required",
+    "contract",
+    reads_only=True,
+)
 def a_request_must_name_its_consumer(world: World) -> None:
     """Operations of a consumer refuse a request that names none, or an empty one."""
     who = world.who()
     for aspect, value in (("missing", None), ("empty", "")):
         for operation in world.target.contract.operations.values():
-            if not operation.needs_consumer or (operation.writes and not world.target.profile.may_write):
+            if not operation.needs_consumer or (
+                operation.writes and not world.target.profile.may_write
+            ):
                 continue
             if operation.operation_id == "connectionsAll":
                 continue  # documented as optional there since 10.17.2
-            request = with_headers(legal_request(world, operation, who), {"x-apideck-consumer-id": value})
+            request = with_headers(
+                legal_request(world, operation, who), {"x-apideck-consumer-id": value}
+            )
             answer = world.send(operation.operation_id, request)
             world.expect(answer.is_refusal, aspect, "a refusal (400)", f"HTTP {answer.status}")
 
@@ -167,10 +210,16 @@ def an_undeclared_method_is_refused(world: World) -> None:
             if method in declared or operation.method != declared[0]:
                 continue
             answer = world.provoke("", replace(request, method=method, body=request.body or b"{}"))
-            world.expect(not answer.is_good, "served", "a refusal (405)", f"{method}: HTTP {answer.status}")
-            world.expect(answer.status < 500, "5xx", "a refusal (405)", f"{method}: HTTP {answer.status}")
+            world.expect(
+                not answer.is_good, "served", "a refusal (405)", f"{method}: HTTP {answer.status}"
+            )
+            world.expect(
+                answer.status < 500, "5xx", "a refusal (405)", f"{method}: HTTP {answer.status}"
+            )
             if answer.status == 405:
-                world.expect("allow" in answer.headers, "allow", "Allow with 405", str(dict(answer.headers)))
+                world.expect(
+                    "allow" in answer.headers, "allow", "Allow with 405", str(dict(answer.headers))
+                )
 
 
 @law("VLT-HDR-06", "headers", "RFC 9110: the method is in the request line")
@@ -183,11 +232,22 @@ def a_header_does_not_override_the_method(world: World) -> None:
     world.expect(answer.is_good, "override", "the consumer is still there", f"HTTP {answer.status}")
 
 
-@law("VLT-HDR-07", "headers", "front ends call from other origins", "seen in clients", reads_only=True)
+@law(
+    "VLT-HDR-07",
+    "headers",
+    "front ends call from other origins",
+    "seen in clients",
+    reads_only=True,
+)
 def pages_of_other_origins_may_read_answers(world: World) -> None:
     """Answers and refusals to a request with Origin carry Access-Control-Allow-Origin."""
     who, origin = world.who(), "https://app.conformance.example"
     for headers in ({"origin": origin}, {"origin": origin, "authorization": "Bearer wrong-key"}):
         answer = world.call("connectionsAll", who, headers=headers)
         allowed = answer.headers.get("access-control-allow-origin")
-        world.expect(allowed in {"*", origin}, "allow-origin", f"* or {origin}", f"{allowed} with HTTP {answer.status}")
+        world.expect(
+            allowed in {"*", origin},
+            "allow-origin",
+            f"* or {origin}",
+            f"{allowed} with HTTP {answer.status}",
+        )

@@ -1,7 +1,11 @@
 """Cascades: what goes with what, and what stays."""
 
+from conformance.laws.mappings import ground as mapping_ground
+from conformance.laws.paging import listed_ids
 from conformance.laws.registry import law
-from conformance.laws.world import NotJudged, World
+from conformance.laws.resources import configure, configured
+from conformance.laws.resources import ground as resource_ground
+from conformance.laws.world import World
 from conformance.target import Principal
 
 _ALL = "Delete consumer and all their connections, including credentials (consumersDelete)"
@@ -31,11 +35,11 @@ def a_consumer_takes_its_connections_along(world: World) -> None:
 @law("VLT-CAS-02", "cascades", _ALL, builds_on=("VLT-CSM-03", "VLT-MAP-01", "VLT-ISO-07"))
 def a_consumer_takes_its_mappings_along(world: World) -> None:
     """A consumer that is deleted and comes back has no custom mapping of before."""
-    from conformance.laws.mappings import ground
-
-    who, connector, target = ground(world)
+    who, connector, target = mapping_ground(world)
     value = f"$.{world.nonce}"
-    answer = world.call("customMappingsAdd", who, body={"value": value}, target_field_id=target, **connector.path)
+    answer = world.call(
+        "customMappingsAdd", who, body={"value": value}, target_field_id=target, **connector.path
+    )
     world.need(answer.is_good, "a mapping cannot be added")
     answer = world.call("consumersDelete", who)
     world.need(answer.is_good, "the consumer cannot be deleted")
@@ -57,7 +61,12 @@ def only_that_consumer_is_deleted(world: World) -> None:
     world.need(answer.is_good, "the consumer cannot be deleted")
     for other in others:
         answer = world.call("consumersOne", other)
-        world.expect(answer.is_good, "survives", f"{other.application.label} {other.consumer_id} is still there", f"HTTP {answer.status}")
+        world.expect(
+            answer.is_good,
+            "survives",
+            f"{other.application.label} {other.consumer_id} is still there",
+            f"HTTP {answer.status}",
+        )
 
 
 @law("VLT-CAS-04", "cascades", _CNX, builds_on=("VLT-CNX-09", "VLT-ISO-01", "VLT-CNX-10"))
@@ -71,7 +80,11 @@ def a_connection_takes_its_settings_along(world: World) -> None:
     world.expect(not (item.get("settings") or {}), "settings", "none", item.get("settings"))
     state = item.get("state")
     world.expect(state != "callable", "state", "not callable", state)
-    filled = [f.get("id") for f in item.get("form_fields") or () if isinstance(f, dict) and world.nonce in str(f.get("value"))]
+    filled = [
+        f.get("id")
+        for f in item.get("form_fields") or ()
+        if isinstance(f, dict) and world.nonce in str(f.get("value"))
+    ]
     world.expect(not filled, "form fields", "no value of before", filled)
 
 
@@ -81,7 +94,11 @@ def a_connection_takes_its_credentials_along(world: World) -> None:
     rows = [c for c in world.catalogue if c.redirects]
     world.need(rows, "no connector asks for consent")
     connector, who = next((c for c in rows if not c.required), rows[0]), world.who()
-    tokens = {"access_token": world.secret("import_access_token", f"canary-at-{world.nonce}"), "expires_in": 360_000_000, "issued_at": "2026-01-01T00:00:00.000Z"}
+    tokens = {
+        "access_token": world.secret("import_access_token", f"canary-at-{world.nonce}"),
+        "expires_in": 360_000_000,
+        "issued_at": "2026-01-01T00:00:00.000Z",
+    }
     answer = world.call("connectionsImport", who, body={"credentials": tokens}, **connector.path)
     world.need(answer.is_good, "nothing can be imported")
     world.call("connectionsDelete", who, **connector.path)
@@ -90,7 +107,12 @@ def a_connection_takes_its_credentials_along(world: World) -> None:
     world.expect(state == "added", "state", "added", state)
 
 
-@law("VLT-CAS-06", "cascades", _CNX, builds_on=("VLT-CNX-09", "VLT-CNX-02", "VLT-LIM-04", "VLT-CNX-05"))
+@law(
+    "VLT-CAS-06",
+    "cascades",
+    _CNX,
+    builds_on=("VLT-CNX-09", "VLT-CNX-02", "VLT-LIM-04", "VLT-CNX-05"),
+)
 def only_that_connection_is_deleted(world: World) -> None:
     """Deleting a connection leaves the consumer's others as they were."""
     who, first = world.who(), world.plain()
@@ -102,34 +124,34 @@ def only_that_connection_is_deleted(world: World) -> None:
     for connector in others:
         item = world.one(who, connector)
         seen = (item.get("enabled"), (item.get("metadata") or {}).get("mark"))
-        world.expect(seen == (True, connector.service_id), "others", str((True, connector.service_id)), seen)
+        world.expect(
+            seen == (True, connector.service_id), "others", str((True, connector.service_id)), seen
+        )
 
 
 @law("VLT-CAS-07", "cascades", _ALL, builds_on=("VLT-CSM-03", "VLT-ISO-04"))
 def a_deleted_consumer_leaves_the_list(world: World) -> None:
     """A deleted consumer is in the list no more."""
-    from conformance.laws.isolation import listed_ids
-
     who = world.who()
     world.consumer(who)
     world.need(who.consumer_id in listed_ids(world, who), "the consumer was not listed")
     answer = world.call("consumersDelete", who)
     world.need(answer.is_good, "the consumer cannot be deleted")
-    world.expect(who.consumer_id not in listed_ids(world, who), "listed", "not in the list", "it is listed")
+    world.expect(
+        who.consumer_id not in listed_ids(world, who), "listed", "not in the list", "it is listed"
+    )
 
 
 @law("VLT-CAS-08", "cascades", _CNX, builds_on=("VLT-CNX-09", "VLT-RES-01"))
 def a_connection_takes_its_resource_settings_along(world: World) -> None:
     """A connection that is deleted and added again has no resource settings of before."""
-    from conformance.laws.resources import configure, configured
-
-    rows = [c for c in world.catalogue if c.resources and c.auth_type in {"apiKey", "basic", "custom"}]
-    if not rows:
-        raise NotJudged("no resource can be configured")
-    connector, who = world.rng.choice(rows), world.who()
+    connector, resource, field = resource_ground(world)
+    who = world.who()
     world.add(who, connector, settings=world.settings(connector))
-    configure(world, who, connector, connector.resources[0], world.nonce)
+    configure(world, who, connector, resource, field, world.nonce)
     world.call("connectionsDelete", who, **connector.path)
-    world.add(who, connector, settings={k: f"again{i}" for i, k in enumerate(world.settings(connector))})
-    seen = configured(world, who, connector, connector.resources[0])
+    world.add(
+        who, connector, settings={k: f"again{i}" for i, k in enumerate(world.settings(connector))}
+    )
+    seen = configured(world, who, connector, resource)
     world.expect(world.nonce not in seen, "kept", "no value of before", seen)

@@ -5,8 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 from conformance.failures import Exchange, Request
+from conformance.laws.oauth import has_failed, link
+from conformance.laws.records import vault_count
 from conformance.laws.registry import law
-from conformance.laws.world import World
+from conformance.laws.world import RETURN_URL, World, state_of
 
 _ORDER = "each answer is explained by some order of the calls"
 WORKERS = 8
@@ -16,7 +18,8 @@ def together(world: World, jobs: list[tuple[str, Request]]) -> list[Exchange]:
     """Send requests at the same time, and return the exchanges in the order of the requests."""
     with ThreadPoolExecutor(WORKERS) as pool:
         started: list[Callable[[], Exchange]] = [
-            pool.submit(world.target.send, operation_id, request, quiet=True).result for operation_id, request in jobs
+            pool.submit(world.target.send, operation_id, request, quiet=True).result
+            for operation_id, request in jobs
         ]
         done = [result() for result in started]
     world.exchanges.extend(done)
@@ -27,20 +30,42 @@ def together(world: World, jobs: list[tuple[str, Request]]) -> list[Exchange]:
 def parallel_creations_lose_nothing(world: World) -> None:
     """Consumers that are created at the same time are all there, and one created twice is there once."""
     who = [world.who(f"{n:02d}") for n in range(16)]
-    jobs = [("consumersAdd", world.target.request("consumersAdd", w, body={"consumer_id": w.consumer_id})) for w in (*who, *who[:4])]
+    jobs = [
+        (
+            "consumersAdd",
+            world.target.request("consumersAdd", w, body={"consumer_id": w.consumer_id}),
+        )
+        for w in (*who, *who[:4])
+    ]
     for exchange in together(world, jobs):
         fine = exchange.answer.is_good or exchange.answer.status == 409
-        world.expect(fine, "status", "success (or 409 for the second)", f"HTTP {exchange.answer.status}")
+        world.expect(
+            fine, "status", "success (or 409 for the second)", f"HTTP {exchange.answer.status}"
+        )
     lost = [w.consumer_id for w in who if not world.call("consumersOne", w).is_good]
     world.expect(not lost, "lost", "16 consumers", f"{len(lost)} are lost")
 
 
-@law("VLT-CCY-02", "concurrency", _ORDER, "documented", builds_on=("VLT-CNX-05", "VLT-CNX-06", "VLT-LIM-03", "VLT-ISO-01"))
+@law(
+    "VLT-CCY-02",
+    "concurrency",
+    _ORDER,
+    "documented",
+    builds_on=("VLT-CNX-05", "VLT-CNX-06", "VLT-LIM-03", "VLT-ISO-01"),
+)
 def parallel_updates_lose_nothing(world: World) -> None:
     """Different settings that are set at the same time are all set afterwards."""
     who, connector = world.who(), world.plain()
     world.add(who, connector)
-    jobs = [("connectionsUpdate", world.target.request("connectionsUpdate", who, body={"settings": {f"k{n}": str(n)}}, **connector.path)) for n in range(8)]
+    jobs = [
+        (
+            "connectionsUpdate",
+            world.target.request(
+                "connectionsUpdate", who, body={"settings": {f"k{n}": str(n)}}, **connector.path
+            ),
+        )
+        for n in range(8)
+    ]
     for exchange in together(world, jobs):
         world.expect(exchange.answer.is_good, "status", "success", f"HTTP {exchange.answer.status}")
     found = world.one(who, connector).get("settings") or {}
@@ -51,24 +76,28 @@ def parallel_updates_lose_nothing(world: World) -> None:
 @law("VLT-CCY-03", "concurrency", _ORDER, "documented", builds_on=("VLT-CNT-01", "VLT-CNT-03"))
 def parallel_calls_are_all_counted(world: World) -> None:
     """Calls made at the same time are all counted."""
-    from conformance.laws.records import vault_count
-
     who = world.who()
     world.listed(who)
     before = vault_count(world, who)
     connector = world.plain()
-    jobs = [("connectionsOne", world.target.request("connectionsOne", who, **connector.path)) for _ in range(16)]
+    jobs = [
+        ("connectionsOne", world.target.request("connectionsOne", who, **connector.path))
+        for _ in range(16)
+    ]
     together(world, jobs)
     after = vault_count(world, who)
     world.expect(after - before == 16, "count", "16 more", f"{after - before:g} more")
 
 
-@law("VLT-CCY-04", "concurrency", "a state is single-use", "documented", builds_on=("VLT-OAU-04", "VLT-OAU-08"))
+@law(
+    "VLT-CCY-04",
+    "concurrency",
+    "a state is single-use",
+    "documented",
+    builds_on=("VLT-OAU-04", "VLT-OAU-08"),
+)
 def a_state_is_used_once_even_at_the_same_time(world: World) -> None:
     """Of callbacks with one state that arrive at the same time, one succeeds."""
-    from conformance.laws.oauth import has_failed, link
-    from conformance.laws.world import RETURN_URL, state_of
-
     way = world.target.capabilities.get("consent")
     world.need(way, "no consent can be given here without a person (--capability consent=mock)")
     rows = [c for c in world.catalogue if c.redirects and not c.required]
@@ -77,16 +106,27 @@ def a_state_is_used_once_even_at_the_same_time(world: World) -> None:
         who, connector = world.who(f"t{turn}"), world.rng.choice(rows)
         url = link(world, who, connector)
         first = world.target.follow(url)
-        more = (("redirect_uri", RETURN_URL), *((("mock_consent", "approve"),) if way == "mock" else ()))
-        answer = world.send("connectionsAuthorize", Request("GET", first.path, (*first.query, *more), first.headers))
+        more = (
+            ("redirect_uri", RETURN_URL),
+            *((("mock_consent", "approve"),) if way == "mock" else ()),
+        )
+        answer = world.send(
+            "connectionsAuthorize", Request("GET", first.path, (*first.query, *more), first.headers)
+        )
         if way == "code":
-            pairs = (("state", state_of(answer.location) or state_of(url)), ("code", "conformance-code"))
+            pairs = (
+                ("state", state_of(answer.location) or state_of(url)),
+                ("code", "conformance-code"),
+            )
             step = Request("GET", "/vault/callback", pairs)
         else:
             for _ in range(3):
                 if urlsplit(answer.location).path.endswith("/vault/callback"):
                     break
-                world.need(answer.location and world.target.is_own(answer.location), "the callback was not reached")
+                world.need(
+                    answer.location and world.target.is_own(answer.location),
+                    "the callback was not reached",
+                )
                 answer = world.send("provider", world.target.follow(answer.location))
             step = world.target.follow(answer.location)
         done = together(world, [("connectionsCallback", step)] * 6)
@@ -100,7 +140,9 @@ def parallel_answers_have_their_own_ids(world: World) -> None:
     who, connector = world.who(), world.plain()
     request = world.target.request("connectionsOne", who, **connector.path)
     with ThreadPoolExecutor(WORKERS) as pool:
-        done = list(pool.map(lambda r: world.target.send("connectionsOne", r, quiet=True), [request] * 24))
+        done = list(
+            pool.map(lambda r: world.target.send("connectionsOne", r, quiet=True), [request] * 24)
+        )
     world.exchanges.extend(done)
     ids = [e.answer.headers.get("x-apideck-request-id") for e in done]
     world.need(all(ids), "answers have no request id")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from conformance.laws.registry import law
-from conformance.laws.world import World, difference, still
+from conformance.laws.world import Connector, World, difference, still
 
 _GUIDE = "guide: connection states"
 _CRUD = "operations of tag Connections"
@@ -26,13 +26,27 @@ def an_untouched_connection_is_available(world: World) -> None:
 def an_added_connection_is_read_back(world: World) -> None:
     """A connection that was added is enabled and no longer available, alone and in the list."""
     who, connector = world.who(), world.plain()
-    answer = world.call("connectionsAdd", who, body={"enabled": True, "metadata": {"mark": world.nonce}}, **connector.path)
-    if not world.expect(answer.is_good, "add", "the connection", f"HTTP {answer.status} {answer.body[:160]!r}"):
+    answer = world.call(
+        "connectionsAdd",
+        who,
+        body={"enabled": True, "metadata": {"mark": world.nonce}},
+        **connector.path,
+    )
+    if not world.expect(
+        answer.is_good, "add", "the connection", f"HTTP {answer.status} {answer.body[:160]!r}"
+    ):
         return
-    world.expect(answer.item.get("enabled") is True, "answer", "enabled true", answer.item.get("enabled"))
+    world.expect(
+        answer.item.get("enabled") is True, "answer", "enabled true", answer.item.get("enabled")
+    )
     item = world.one(who, connector)
     world.expect(item.get("enabled") is True, "enabled", "true", item.get("enabled"))
-    world.expect(item.get("state") not in {"available", None}, "state", "no longer available", item.get("state"))
+    world.expect(
+        item.get("state") not in {"available", None},
+        "state",
+        "no longer available",
+        item.get("state"),
+    )
 
 
 @law("VLT-CNX-03", "state", "Connection.id, service_id, unified_api", "contract")
@@ -40,13 +54,17 @@ def a_connection_names_itself(world: World) -> None:
     """A connection's id is its unified API and service, joined by a plus, wherever it is shown."""
     who = world.who()
     for row in world.listed(who):
-        id = f"{row.get('unified_api')}+{row.get('service_id')}"
-        world.expect(row.get("id") == id, "list", id, row.get("id"))
+        named = f"{row.get('unified_api')}+{row.get('service_id')}"
+        world.expect(row.get("id") == named, "list", named, row.get("id"))
     connector = world.connector()
     item = world.one(who, connector)
     seen = (item.get("unified_api"), item.get("service_id"))
-    world.expect(seen == (connector.unified_api, connector.service_id), "names", str(connector.path), seen)
-    world.expect(item.get("id") == f"{seen[0]}+{seen[1]}", "one", f"{seen[0]}+{seen[1]}", item.get("id"))
+    world.expect(
+        seen == (connector.unified_api, connector.service_id), "names", str(connector.path), seen
+    )
+    world.expect(
+        item.get("id") == f"{seen[0]}+{seen[1]}", "one", f"{seen[0]}+{seen[1]}", item.get("id")
+    )
 
 
 @law("VLT-CNX-04", "state", _CRUD, builds_on=(*_UPD, "VLT-CNX-06", "VLT-SEC-03"))
@@ -95,7 +113,9 @@ def settings_and_metadata_merge(world: World) -> None:
     item = world.one(who, connector)
     seen = {k: (item.get("settings") or {}).get(k) for k in ("first", "second")}
     world.expect(seen == {"first": "1", "second": "3"}, "settings", "first 1, second 3", seen)
-    world.expect((item.get("metadata") or {}).get("m") == "1", "metadata", "m 1", item.get("metadata"))
+    world.expect(
+        (item.get("metadata") or {}).get("m") == "1", "metadata", "m 1", item.get("metadata")
+    )
 
 
 VALUES: dict[str, Any] = {
@@ -113,7 +133,13 @@ VALUES: dict[str, Any] = {
 }
 
 
-@law("VLT-CNX-07", "state", "Connection.settings and metadata are open objects", "contract", builds_on=(*_UPD, "VLT-LIM-03"))
+@law(
+    "VLT-CNX-07",
+    "state",
+    "Connection.settings and metadata are open objects",
+    "contract",
+    builds_on=(*_UPD, "VLT-LIM-03"),
+)
 def values_come_back_as_they_were_sent(world: World) -> None:
     """Text, numbers, booleans, lists and objects in settings and metadata survive as they are."""
     who, connector = world.who(), world.plain()
@@ -127,12 +153,18 @@ def values_come_back_as_they_were_sent(world: World) -> None:
             world.expect(same, name, f"{key}: {want!r}", repr(seen))
 
 
-@law("VLT-CNX-08", "state", "PATCH is repeated by retrying clients", builds_on=(*_UPD, "VLT-CNX-06"))
+@law(
+    "VLT-CNX-08", "state", "PATCH is repeated by retrying clients", builds_on=(*_UPD, "VLT-CNX-06")
+)
 def repeating_an_update_changes_nothing(world: World) -> None:
     """An update is idempotent: sent twice, it leaves the connection as sent once."""
     who, connector = world.who(), world.plain()
     world.add(who, connector)
-    body = {"settings": {**world.settings(connector), "list": [1, 2], "n": 3}, "metadata": {"list": ["x"]}, "enabled": True}
+    body = {
+        "settings": {**world.settings(connector), "list": [1, 2], "n": 3},
+        "metadata": {"list": ["x"]},
+        "enabled": True,
+    }
     world.patch(who, connector, **body)
     once = still(world.one(who, connector))
     world.patch(who, connector, **body)
@@ -154,16 +186,31 @@ def a_deleted_connection_is_available_again(world: World) -> None:
     item = answer.item
     world.expect(item.get("state") == "available", "state", "available", item.get("state"))
     world.expect(item.get("enabled") is not True, "enabled", "false", item.get("enabled"))
-    world.expect(not item.get("settings") and not item.get("metadata"), "settings", "none", item.get("settings"))
+    world.expect(
+        not item.get("settings") and not item.get("metadata"),
+        "settings",
+        "none",
+        item.get("settings"),
+    )
     rows = [r for r in world.listed(who) if r.get("id") == item.get("id")]
-    world.expect(all(r.get("state") == "available" for r in rows), "list", "available", [r.get("state") for r in rows])
+    world.expect(
+        all(r.get("state") == "available" for r in rows),
+        "list",
+        "available",
+        [r.get("state") for r in rows],
+    )
 
 
 @law("VLT-CNX-10", "state", _GUIDE, builds_on=_ADD)
 def a_missing_field_keeps_a_connection_from_callable(world: World) -> None:
     """A connection is not callable while a required field is empty."""
+    rows: list[Connector] = []
     for least in (2, 1):
-        rows = [c for c in world.catalogue if c.auth_type in {"apiKey", "basic", "custom"} and len(c.required) >= least]
+        rows = [
+            c
+            for c in world.catalogue
+            if c.auth_type in {"apiKey", "basic", "custom"} and len(c.required) >= least
+        ]
         if rows:
             break
     world.need(rows, "no connector asks for fields")
@@ -174,16 +221,24 @@ def a_missing_field_keeps_a_connection_from_callable(world: World) -> None:
         if take:
             world.patch(who, connector, settings=world.settings(connector, take))
         state = world.one(who, connector).get("state")
-        world.expect(state not in {"callable", "available"}, "early", f"not callable with {take} of {len(connector.required)} fields", state)
+        world.expect(
+            state not in {"callable", "available"},
+            "early",
+            f"not callable with {take} of {len(connector.required)} fields",
+            state,
+        )
 
 
 @law("VLT-CNX-11", "state", _GUIDE, builds_on=_UPD)
 def a_connection_with_all_its_fields_is_callable(world: World) -> None:
     """A connection without OAuth is callable once its required fields are filled, by one update or several."""
     connector = world.plain()
-    for suffix, steps in (("once", [world.settings(connector)]), ("each", [{k: v} for k, v in world.settings(connector).items()])):
+    for suffix, steps in (
+        ("once", [world.settings(connector)]),
+        ("each", [{k: v} for k, v in world.settings(connector).items()]),
+    ):
         who = world.who(suffix)
-        world.add(who, connector)
+        answered = world.add(who, connector)
         for step in steps:
             answered = world.patch(who, connector, settings=step)
         state = world.one(who, connector).get("state")
@@ -201,8 +256,12 @@ def disabling_keeps_the_connection(world: World) -> None:
     world.patch(who, connector, enabled=False)
     item = world.one(who, connector)
     world.expect(item.get("enabled") is False, "enabled", "false", item.get("enabled"))
-    world.expect(item.get("state") not in {"available", None}, "state", "not available", item.get("state"))
-    world.expect(item.get("settings") == before.get("settings"), "settings", "kept", item.get("settings"))
+    world.expect(
+        item.get("state") not in {"available", None}, "state", "not available", item.get("state")
+    )
+    world.expect(
+        item.get("settings") == before.get("settings"), "settings", "kept", item.get("settings")
+    )
     world.patch(who, connector, enabled=True)
     after = still(world.one(who, connector))
     world.expect(after == before, "back", "as it was", difference(before, after))
@@ -215,7 +274,16 @@ def what_is_read_only_stays(world: World) -> None:
     world.add(who, connector)
     before = still(world.one(who, connector))
     state = "callable" if before.get("state") != "callable" else "added"
-    body = {"state": state, "id": "crm+other", "service_id": "other", "unified_api": "sms", "auth_type": "none", "created_at": 1, "integration_state": "disabled", "name": "Other"}
+    body = {
+        "state": state,
+        "id": "crm+other",
+        "service_id": "other",
+        "unified_api": "sms",
+        "auth_type": "none",
+        "created_at": 1,
+        "integration_state": "disabled",
+        "name": "Other",
+    }
     world.call("connectionsUpdate", who, body=body, **connector.path)
     after = still(world.one(who, connector))
     world.expect(after == before, "written", "the connection as it was", difference(before, after))
@@ -238,11 +306,19 @@ def a_refused_update_changes_nothing(world: World) -> None:
         if answer.is_refusal:
             refused += 1
             after = still(world.one(who, connector))
-            world.expect(after == before, "half", "the connection as it was", difference(before, after))
+            world.expect(
+                after == before, "half", "the connection as it was", difference(before, after)
+            )
     world.need(refused, "no wrong update was refused")
 
 
-@law("VLT-CNX-15", "state", "Connection.created_at, updated_at", "contract", builds_on=(*_UPD, "VLT-ENV-03"))
+@law(
+    "VLT-CNX-15",
+    "state",
+    "Connection.created_at, updated_at",
+    "contract",
+    builds_on=(*_UPD, "VLT-ENV-03"),
+)
 def times_tell_creation_and_update(world: World) -> None:
     """created_at stays, and an update sets updated_at to a time that is not before it."""
     who, connector = world.who(), world.plain()
@@ -252,18 +328,31 @@ def times_tell_creation_and_update(world: World) -> None:
     world.target.clock.sleep(0.02)
     world.patch(who, connector, metadata={"n": "1"})
     item = world.one(who, connector)
-    world.expect(item.get("created_at") == created, "created_at", str(created), item.get("created_at"))
+    world.expect(
+        item.get("created_at") == created, "created_at", str(created), item.get("created_at")
+    )
     updated = item.get("updated_at")
-    later = isinstance(updated, int | float) and isinstance(created, int | float) and updated >= created
+    later = (
+        isinstance(updated, int | float) and isinstance(created, int | float) and updated >= created
+    )
     world.expect(later, "updated_at", f"a time not before {created}", updated)
 
 
-@law("VLT-CNX-16", "state", "connectionsImport; guide: migrating integrations", builds_on=(*_BASE, "VLT-SEC-02", "VLT-CNX-05"))
+@law(
+    "VLT-CNX-16",
+    "state",
+    "connectionsImport; guide: migrating integrations",
+    builds_on=(*_BASE, "VLT-SEC-02", "VLT-CNX-05"),
+)
 def an_import_is_read_back(world: World) -> None:
     """An imported connection is there, with its settings, and callable where nothing is missing."""
     who, connector = world.who(), world.connector("oauth2", redirects=True)
     for row in world.catalogue:
-        if row.redirects and not row.before and not any(f.get("type") == "select" for f in row.required):
+        if (
+            row.redirects
+            and not row.before
+            and not any(f.get("type") == "select" for f in row.required)
+        ):
             connector = row
     credentials = {
         "access_token": world.secret("import_access_token", f"canary-at-{world.nonce}"),
@@ -274,30 +363,52 @@ def an_import_is_read_back(world: World) -> None:
     settings = {**world.settings(connector), "extra": world.nonce}
     body = {"credentials": credentials, "settings": settings, "metadata": {"mark": world.nonce}}
     answer = world.call("connectionsImport", who, body=body, **connector.path)
-    if not world.expect(answer.is_good, "import", "the connection", f"HTTP {answer.status} {answer.body[:160]!r}"):
+    if not world.expect(
+        answer.is_good, "import", "the connection", f"HTTP {answer.status} {answer.body[:160]!r}"
+    ):
         return
     item = world.one(who, connector)
-    world.expect(item.get("state") not in {"available", None}, "state", "not available", item.get("state"))
+    world.expect(
+        item.get("state") not in {"available", None}, "state", "not available", item.get("state")
+    )
     extra = (item.get("settings") or {}).get("extra")
     world.expect(extra == world.nonce, "settings", world.nonce, extra)
     mark = (item.get("metadata") or {}).get("mark")
     world.expect(mark == world.nonce, "metadata", world.nonce, mark)
-    world.expect(item.get("state") in {"callable", "invalid", "authorized"}, "state of it", "callable or authorized", item.get("state"))
+    world.expect(
+        item.get("state") in {"callable", "invalid", "authorized"},
+        "state of it",
+        "callable or authorized",
+        item.get("state"),
+    )
 
 
 @law("VLT-CNX-17", "state", "connectionsToken", builds_on=(*_ADD, "VLT-CNX-05", "VLT-CNX-10"))
 def a_token_is_exchanged_for_stored_credentials(world: World) -> None:
     """POST token succeeds once the credentials are stored, makes the connection callable, and not before."""
-    rows = [c for c in world.catalogue if c.auth_type == "oauth2" and c.grant == "client_credentials" and c.required]
+    rows = [
+        c
+        for c in world.catalogue
+        if c.auth_type == "oauth2" and c.grant == "client_credentials" and c.required
+    ]
     world.need(rows, "no connector with the client_credentials grant")
     connector, who = world.rng.choice(rows), world.who()
     world.add(who, connector)
     answer = world.call("connectionsToken", who, body={}, **connector.path)
-    world.expect(not answer.is_good, "early", "a refusal: nothing is stored", f"HTTP {answer.status}")
-    world.expect(world.one(who, connector).get("state") != "callable", "early state", "not callable", "callable")
+    world.expect(
+        not answer.is_good, "early", "a refusal: nothing is stored", f"HTTP {answer.status}"
+    )
+    world.expect(
+        world.one(who, connector).get("state") != "callable",
+        "early state",
+        "not callable",
+        "callable",
+    )
     world.patch(who, connector, settings=world.settings(connector))
     answer = world.call("connectionsToken", who, body={}, **connector.path)
-    if world.expect(answer.is_good, "exchange", "the connection", f"HTTP {answer.status} {answer.body[:160]!r}"):
+    if world.expect(
+        answer.is_good, "exchange", "the connection", f"HTTP {answer.status} {answer.body[:160]!r}"
+    ):
         state = world.one(who, connector).get("state")
         world.expect(state == "callable", "state", "callable", state)
 
@@ -308,14 +419,30 @@ def an_unknown_connector_is_not_found(world: World) -> None:
     who = world.who()
     pairs = [("crm", f"no-such-{world.nonce}")]
     for row in world.catalogue[:1]:
-        foreign = next((a for a in ("sms", "hris", "crm", "pos") if not any(c.unified_api == a and c.service_id == row.service_id for c in world.catalogue)), None)
+        foreign = next(
+            (
+                a
+                for a in ("sms", "hris", "crm", "pos")
+                if not any(
+                    c.unified_api == a and c.service_id == row.service_id for c in world.catalogue
+                )
+            ),
+            None,
+        )
         if foreign:
             pairs.append((foreign, row.service_id))
     for api, service in pairs:
-        for operation_id, body in (("connectionsOne", None), ("connectionsAdd", {}), ("connectionsUpdate", {"enabled": True}), ("connectionsImport", {})):
+        for operation_id, body in (
+            ("connectionsOne", None),
+            ("connectionsAdd", {}),
+            ("connectionsUpdate", {"enabled": True}),
+            ("connectionsImport", {}),
+        ):
             arguments: dict[str, Any] = {} if body is None else {"body": body}
             answer = world.call(operation_id, who, unified_api=api, service_id=service, **arguments)
-            world.expect(answer.status == 404, "404", "404", f"{api}/{service}: HTTP {answer.status}")
+            world.expect(
+                answer.status == 404, "404", "404", f"{api}/{service}: HTTP {answer.status}"
+            )
 
 
 @law("VLT-CNX-19", "state", "GET is safe (RFC 9110)", builds_on=_BASE)

@@ -1,5 +1,6 @@
 """Consumers: what is stored comes back, and nothing else."""
 
+from conformance.laws.paging import listed_ids
 from conformance.laws.registry import law
 from conformance.laws.world import World, difference, still
 from conformance.target import Principal
@@ -12,14 +13,23 @@ METADATA = {"account_name": "Ada & Co", "user_name": "Ada Lovelace", "email": "a
 def a_created_consumer_is_read_back(world: World) -> None:
     """A consumer that was created is there, with its metadata, in its application."""
     who = world.who("Aa")
-    answer = world.call("consumersAdd", who, body={"consumer_id": who.consumer_id, "metadata": METADATA})
+    answer = world.call(
+        "consumersAdd", who, body={"consumer_id": who.consumer_id, "metadata": METADATA}
+    )
     world.expect(answer.is_good, "create", "the consumer", f"HTTP {answer.status}")
     for found in (answer, world.call("consumersOne", who)):
         if not world.expect(found.is_good, "read", "the consumer", f"HTTP {found.status}"):
             return
         item = found.item
-        world.expect(item.get("consumer_id") == who.consumer_id, "id", who.consumer_id, item.get("consumer_id"))
-        world.expect(item.get("metadata") == METADATA, "metadata", str(METADATA), item.get("metadata"))
+        world.expect(
+            item.get("consumer_id") == who.consumer_id,
+            "id",
+            who.consumer_id,
+            item.get("consumer_id"),
+        )
+        world.expect(
+            item.get("metadata") == METADATA, "metadata", str(METADATA), item.get("metadata")
+        )
         app = item.get("application_id")
         world.expect(app in {None, who.application.id}, "application", who.application.id, app)
 
@@ -51,11 +61,20 @@ def a_deleted_consumer_is_gone(world: World) -> None:
     world.expect(answer.is_refusal, "again", "404", f"HTTP {answer.status}")
 
 
-@law("VLT-CSM-04", "envelope", "404 of the operations of tag Consumers", "documented", builds_on=("VLT-ENV-01",))
+@law(
+    "VLT-CSM-04",
+    "envelope",
+    "404 of the operations of tag Consumers",
+    "documented",
+    builds_on=("VLT-ENV-01",),
+)
 def an_unknown_consumer_is_not_found(world: World) -> None:
     """Reading, updating, counting and deleting a consumer that does not exist is answered 404."""
     nobody = world.who("nobody")
-    span = {"start_datetime": "2021-05-01T12:00:00.000Z", "end_datetime": "2021-05-30T12:00:00.000Z"}
+    span = {
+        "start_datetime": "2021-05-01T12:00:00.000Z",
+        "end_datetime": "2021-05-30T12:00:00.000Z",
+    }
     calls: tuple[tuple[str, dict[str, object]], ...] = (
         ("consumersOne", {}),
         ("consumersUpdate", {"body": {"metadata": {"user_name": "x"}}}),
@@ -67,40 +86,83 @@ def an_unknown_consumer_is_not_found(world: World) -> None:
         world.expect(answer.status == 404, "404", "404", f"HTTP {answer.status}")
 
 
-@law("VLT-CSM-05", "state", "You can freely choose a consumer ID yourself (ConsumerId)", builds_on=("VLT-CSM-01", "VLT-VAL-02"))
+@law(
+    "VLT-CSM-05",
+    "state",
+    "You can freely choose a consumer ID yourself (ConsumerId)",
+    builds_on=("VLT-CSM-01", "VLT-VAL-02"),
+)
 def ids_are_freely_chosen(world: World) -> None:
     """Ids with capitals, plus, colon, blank, dot, umlaut and emoji are kept apart and survive."""
     stem = world.name("Id")
-    ids = [f"{stem}:12345", f"{stem}+plus", f"{stem} plus", f"{stem}-UP", f"{stem}-up", f"{stem}.dot@x", f"{stem}-ünï-😀"]
+    ids = [
+        f"{stem}:12345",
+        f"{stem}+plus",
+        f"{stem} plus",
+        f"{stem}-UP",
+        f"{stem}-up",
+        f"{stem}.dot@x",
+        f"{stem}-ünï-😀",
+    ]
     for index, consumer_id in enumerate(ids):
         who = Principal(world.application, consumer_id)
-        answer = world.call("consumersAdd", who, body={"consumer_id": consumer_id, "metadata": {"user_name": f"n{index}"}})
-        world.expect(answer.is_good, "create", "the consumer", f"{consumer_id!r}: HTTP {answer.status}")
+        answer = world.call(
+            "consumersAdd",
+            who,
+            body={"consumer_id": consumer_id, "metadata": {"user_name": f"n{index}"}},
+        )
+        world.expect(
+            answer.is_good, "create", "the consumer", f"{consumer_id!r}: HTTP {answer.status}"
+        )
     for index, consumer_id in enumerate(ids):
         found = world.call("consumersOne", Principal(world.application, consumer_id))
         world.expect(found.is_good, "read", repr(consumer_id), f"HTTP {found.status}")
         seen = (found.item.get("consumer_id"), (found.item.get("metadata") or {}).get("user_name"))
-        world.expect(seen == (consumer_id, f"n{index}"), "kept apart", repr((consumer_id, f"n{index}")), repr(seen))
+        world.expect(
+            seen == (consumer_id, f"n{index}"),
+            "kept apart",
+            repr((consumer_id, f"n{index}")),
+            repr(seen),
+        )
 
 
-@law("VLT-CSM-06", "state", "GetConsumersResponse", "contract", builds_on=("VLT-CSM-01", "VLT-CSM-02"))
+@law(
+    "VLT-CSM-06",
+    "state",
+    "GetConsumersResponse",
+    "contract",
+    builds_on=("VLT-CSM-01", "VLT-CSM-02"),
+)
 def a_consumer_in_the_list_is_the_same(world: World) -> None:
     """A consumer in the list says what it says alone."""
-    from conformance.laws.isolation import listed_ids
-
     who = world.who()
     world.consumer(who, metadata=METADATA)
     alone = world.call("consumersOne", who).item
     listed_ids(world, who)
-    rows = [row for e in world.exchanges if e.operation_id == "consumersAll" for row in e.answer.items]
+    rows = [
+        row for e in world.exchanges if e.operation_id == "consumersAll" for row in e.answer.items
+    ]
     found = next((row for row in rows if row.get("consumer_id") == who.consumer_id), None)
-    if world.expect(found is not None, "listed", "the consumer in the list", "it is not there") and found:
+    if (
+        world.expect(found is not None, "listed", "the consumer in the list", "it is not there")
+        and found
+    ):
         same = {k: v for k, v in still(found).items() if k in alone and k != "connections"}
         other = {k: alone[k] for k in same}
         world.expect(same == other, "agrees", str(other), difference(other, same))
 
 
-@law("VLT-CSM-07", "state", "If the consumer doesn't exist yet, Vault will upsert (ConsumerId)", builds_on=("VLT-ISO-01", "VLT-ISO-03", "VLT-CNX-02", "VLT-CSM-05",))
+@law(
+    "VLT-CSM-07",
+    "state",
+    "If the consumer doesn't exist yet, Vault will upsert (ConsumerId)",
+    builds_on=(
+        "VLT-ISO-01",
+        "VLT-ISO-03",
+        "VLT-CNX-02",
+        "VLT-CSM-05",
+    ),
+)
 def a_consumer_comes_to_be_on_first_use(world: World) -> None:
     """A consumer that adds a connection exists from then on."""
     who, connector = world.who(), world.plain()
@@ -110,4 +172,9 @@ def a_consumer_comes_to_be_on_first_use(world: World) -> None:
     rows = [r for r in answer.item.get("connections") or () if isinstance(r, dict)]
     seen = [(r.get("unified_api"), r.get("service_id")) for r in rows]
     if "connections" in answer.item:
-        world.expect((connector.unified_api, connector.service_id) in seen, "connections", str(connector.path), seen)
+        world.expect(
+            (connector.unified_api, connector.service_id) in seen,
+            "connections",
+            str(connector.path),
+            seen,
+        )

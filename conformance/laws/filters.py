@@ -21,7 +21,12 @@ def the_api_filter_gives_that_api(world: World) -> None:
     for api in sorted({str(r.get("unified_api")) for r in rows})[:8]:
         want = _keys([r for r in rows if r.get("unified_api") == api])
         seen = _keys(world.listed(who, api=api))
-        world.expect(seen == want, "api", f"{len(want)} connections of {api}", f"{len(seen)}: {sorted(seen ^ want)[:4]}")
+        world.expect(
+            seen == want,
+            "api",
+            f"{len(want)} connections of {api}",
+            f"{len(seen)}: {sorted(seen ^ want)[:4]}",
+        )
 
 
 @law("VLT-FIL-02", "filters", _LIST, "contract", builds_on=("VLT-CNX-02", "VLT-CNX-11"))
@@ -32,20 +37,37 @@ def the_configured_filter_parts_the_list(world: World) -> None:
     mine = f"{connector.unified_api}+{connector.service_id}"
     rows = world.listed(who)
     untouched = _keys([r for r in rows if r.get("state") == "available"])
-    on, off = _keys(world.listed(who, configured="true")), _keys(world.listed(who, configured="false"))
+    on, off = (
+        _keys(world.listed(who, configured="true")),
+        _keys(world.listed(who, configured="false")),
+    )
     world.expect(mine in on, "true", f"{mine} is configured", sorted(on)[:4])
     world.expect(mine not in off, "false", f"{mine} is not among the others", sorted(off)[:4])
-    world.expect(untouched <= off, "untouched", "all that is available", sorted(untouched - off)[:4])
-    world.expect(not untouched & on, "untouched", "nothing that is available", sorted(untouched & on)[:4])
-    world.expect(on | off == _keys(rows), "whole", "the whole list", sorted(_keys(rows) - on - off)[:4])
+    world.expect(
+        untouched <= off, "untouched", "all that is available", sorted(untouched - off)[:4]
+    )
+    world.expect(
+        not untouched & on, "untouched", "nothing that is available", sorted(untouched & on)[:4]
+    )
+    world.expect(
+        on | off == _keys(rows), "whole", "the whole list", sorted(_keys(rows) - on - off)[:4]
+    )
 
 
-@law("VLT-FIL-03", "filters", _LIST, "contract", builds_on=("VLT-FIL-01", "VLT-FIL-02", "VLT-CNX-02"))
+@law(
+    "VLT-FIL-03", "filters", _LIST, "contract", builds_on=("VLT-FIL-01", "VLT-FIL-02", "VLT-CNX-02")
+)
 def two_filters_give_what_fits_both(world: World) -> None:
     """`api` and `configured` together give the intersection of what each gives."""
     who, connector = world.who(), world.plain()
     world.add(who, connector, settings=world.settings(connector))
-    for api in (connector.unified_api, next((c.unified_api for c in world.catalogue if c.unified_api != connector.unified_api), "sms")):
+    for api in (
+        connector.unified_api,
+        next(
+            (c.unified_api for c in world.catalogue if c.unified_api != connector.unified_api),
+            "sms",
+        ),
+    ):
         for flag in ("true", "false"):
             want = _keys(world.listed(who, api=api)) & _keys(world.listed(who, configured=flag))
             seen = _keys(world.listed(who, api=api, configured=flag))
@@ -53,7 +75,11 @@ def two_filters_give_what_fits_both(world: World) -> None:
 
 
 def _is_sorted(names: list[str]) -> bool:
-    ways = (lambda n: n, lambda n: n.casefold(), lambda n: "".join(c for c in n.casefold() if c.isalnum()))
+    ways = (
+        lambda n: n,
+        lambda n: n.casefold(),
+        lambda n: "".join(c for c in n.casefold() if c.isalnum()),
+    )
     return any([way(n) for n in names] == sorted(way(n) for n in names) for way in ways)
 
 
@@ -64,8 +90,19 @@ def the_status_filter_gives_that_status(world: World) -> None:
     for _ in range(3):
         world.listed(who)
     for index in range(2):
-        world.call("connectionsOne", who, unified_api="crm", service_id=f"no-such-{world.nonce}-{index}")
-    counts = {s: len([e for e in world.logs(who) if e.get("status_code") == s and "logs" not in str(e.get("path"))]) for s in (200, 404)}
+        world.call(
+            "connectionsOne", who, unified_api="crm", service_id=f"no-such-{world.nonce}-{index}"
+        )
+    counts = {
+        s: len(
+            [
+                e
+                for e in world.logs(who)
+                if e.get("status_code") == s and "logs" not in str(e.get("path"))
+            ]
+        )
+        for s in (200, 404)
+    }
     world.need(counts[200], "calls are not logged")
     for status, want in counts.items():
         rows = world.logs(who, **{"filter[status_code]": status})
@@ -75,19 +112,30 @@ def the_status_filter_gives_that_status(world: World) -> None:
         world.expect(seen >= want, "all", f"{want} entries", f"{seen} entries")
 
 
-@law("VLT-FIL-05", "filters", "LogsFilter.exclude_unified_apis", "contract", builds_on=("VLT-LOG-01",))
+@law(
+    "VLT-FIL-05",
+    "filters",
+    "LogsFilter.exclude_unified_apis",
+    "contract",
+    builds_on=("VLT-LOG-01",),
+)
 def excluded_apis_are_not_in_the_logs(world: World) -> None:
     """`filter[exclude_unified_apis]` leaves out the entries of each API it names, and only those."""
     who = world.who()
     world.listed(who)
     all_of_them = world.logs(who)
-    world.need([e for e in all_of_them if e.get("unified_api") == "vault"], "vault calls are not logged as such")
+    world.need(
+        [e for e in all_of_them if e.get("unified_api") == "vault"],
+        "vault calls are not logged as such",
+    )
     for value in ("vault", "crm,vault", "vault,hris"):
         rows = world.logs(who, **{"filter[exclude_unified_apis]": value})
         wrong = [e.get("unified_api") for e in rows if e.get("unified_api") in value.split(",")]
         world.expect(not wrong, "excluded", f"no entry of {value}", f"{len(wrong)} entries")
     kept = world.logs(who, **{"filter[exclude_unified_apis]": "pos"})
-    world.expect(len(kept) >= len(all_of_them), "kept", f"{len(all_of_them)} entries", f"{len(kept)} entries")
+    world.expect(
+        len(kept) >= len(all_of_them), "kept", f"{len(all_of_them)} entries", f"{len(kept)} entries"
+    )
 
 
 @law("VLT-FIL-06", "filters", "list sorted by name", "seen in clients")

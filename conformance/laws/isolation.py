@@ -1,8 +1,13 @@
-"""Two applications × two consumers: what one does, the others neither see nor feel."""
+"""Two applications by two consumers: what one does, the others neither see nor feel."""
 
 from typing import Any
 
+from conformance.laws.mappings import ground as mapping_ground
+from conformance.laws.paging import listed_ids
+from conformance.laws.records import ALWAYS, vault_count
 from conformance.laws.registry import law
+from conformance.laws.resources import configure, configured
+from conformance.laws.resources import ground as resource_ground
 from conformance.laws.world import Connector, World, difference, still
 from conformance.target import Principal
 
@@ -14,8 +19,17 @@ def view(world: World, who: Principal, connector: Connector) -> dict[str, Any]:
     """Return all that a principal sees of a connection: alone, and in the list."""
     one = still(world.one(who, connector))
     rows = world.listed(who)
-    mine = [still(r) for r in rows if (r.get("unified_api"), r.get("service_id")) == (connector.unified_api, connector.service_id)]
-    return {"one": one, "listed": mine, "configured": sorted(str(r.get("id")) for r in rows if r.get("state") != "available")}
+    mine = [
+        still(r)
+        for r in rows
+        if (r.get("unified_api"), r.get("service_id"))
+        == (connector.unified_api, connector.service_id)
+    ]
+    return {
+        "one": one,
+        "listed": mine,
+        "configured": sorted(str(r.get("id")) for r in rows if r.get("state") != "available"),
+    }
 
 
 def _unmoved(world: World, actor: Principal, others: list[Principal], connector: Connector) -> None:
@@ -24,17 +38,29 @@ def _unmoved(world: World, actor: Principal, others: list[Principal], connector:
     def unchanged(step: str) -> None:
         for index, other in enumerate(others):
             after = view(world, other, connector)
-            what = difference(before[index]["one"], after["one"]) or difference(before[index], after)
-            world.expect(after == before[index], "leak", f"{step} changes nothing for the others", what)
+            what = difference(before[index]["one"], after["one"]) or difference(
+                before[index], after
+            )
+            world.expect(
+                after == before[index], "leak", f"{step} changes nothing for the others", what
+            )
             before[index] = after
 
     mark = {"owner": f"{actor.consumer_id} {world.nonce}"}
     world.add(actor, connector, settings=world.settings(connector), metadata=mark)
     unchanged("an addition")
     for other in others:
-        world.add(other, connector, metadata={"owner": f"{other.application.label} {other.consumer_id}"})
+        world.add(
+            other, connector, metadata={"owner": f"{other.application.label} {other.consumer_id}"}
+        )
     before = [view(world, other, connector) for other in others]
-    world.patch(actor, connector, enabled=False, settings={"extra": world.nonce}, metadata={"more": world.nonce})
+    world.patch(
+        actor,
+        connector,
+        enabled=False,
+        settings={"extra": world.nonce},
+        metadata={"more": world.nonce},
+    )
     unchanged("an update")
     world.call("connectionsDelete", actor, **connector.path)
     unchanged("a deletion")
@@ -54,7 +80,16 @@ def applications_do_not_touch_each_other(world: World) -> None:
     _unmoved(world, world.who("a"), others, world.plain())
 
 
-@law("VLT-ISO-03", "isolation", "Connection.id is unified API + service", builds_on=("VLT-CNX-02", "VLT-CNX-05", "VLT-ISO-01",))
+@law(
+    "VLT-ISO-03",
+    "isolation",
+    "Connection.id is unified API + service",
+    builds_on=(
+        "VLT-CNX-02",
+        "VLT-CNX-05",
+        "VLT-ISO-01",
+    ),
+)
 def unified_apis_of_a_service_are_apart(world: World) -> None:
     """A service that serves two unified APIs has a connection for each, and they are independent."""
     services: dict[str, list[Connector]] = {}
@@ -67,10 +102,17 @@ def unified_apis_of_a_service_are_apart(world: World) -> None:
     before = still(world.one(who, second))
     world.add(who, first, metadata={"mark": world.nonce})
     after = still(world.one(who, second))
-    world.expect(after == before, "leak", f"{second.unified_api} as it was", difference(before, after))
+    world.expect(
+        after == before, "leak", f"{second.unified_api} as it was", difference(before, after)
+    )
     world.call("connectionsDelete", who, **second.path)
     kept = world.one(who, first)
-    world.expect(kept.get("metadata") == {"mark": world.nonce}, "deletion", f"{first.unified_api} is kept", kept)
+    world.expect(
+        kept.get("metadata") == {"mark": world.nonce},
+        "deletion",
+        f"{first.unified_api} is kept",
+        kept,
+    )
 
 
 @law("VLT-ISO-04", "isolation", _APPS)
@@ -80,9 +122,14 @@ def a_consumer_of_another_application_is_unknown(world: World) -> None:
     mine = world.who("mine")
     stranger = Principal(foreign, mine.consumer_id)
     world.consumer(mine, metadata={"user_name": world.nonce})
-    span = {"start_datetime": "2020-01-01T00:00:00.000Z", "end_datetime": "2099-01-01T00:00:00.000Z"}
+    span = {
+        "start_datetime": "2020-01-01T00:00:00.000Z",
+        "end_datetime": "2099-01-01T00:00:00.000Z",
+    }
     answer = world.call("consumersOne", stranger)
-    world.expect(not answer.is_good, "read", "not found", f"HTTP {answer.status} {answer.body[:160]!r}")
+    world.expect(
+        not answer.is_good, "read", "not found", f"HTTP {answer.status} {answer.body[:160]!r}"
+    )
     answer = world.call("consumersUpdate", stranger, body={"metadata": {"user_name": "stranger"}})
     world.expect(not answer.is_good, "update", "not found", f"HTTP {answer.status}")
     answer = world.call("consumerRequestCountsAll", stranger, query=span)
@@ -94,27 +141,20 @@ def a_consumer_of_another_application_is_unknown(world: World) -> None:
     name = (answer.item.get("metadata") or {}).get("user_name")
     world.expect(name == world.nonce, "updated", f"user_name {world.nonce}", name)
     seen = listed_ids(world, stranger)
-    world.expect(mine.consumer_id not in seen, "list", "the other application's list lacks it", "it is listed")
+    world.expect(
+        mine.consumer_id not in seen,
+        "list",
+        "the other application's list lacks it",
+        "it is listed",
+    )
 
 
-def listed_ids(world: World, who: Principal, pages: int = 60) -> list[str]:
-    """Return the consumer ids of an application's whole list."""
-    found: list[str] = []
-    query: dict[str, object] = {"limit": 200}
-    for _ in range(pages):
-        answer = world.call("consumersAll", who, query=query)
-        world.need(answer.is_good and isinstance(answer.data, list), "no list of consumers")
-        found += [str(row.get("consumer_id")) for row in answer.items]
-        meta = answer.json.get("meta") or {}
-        cursor = (meta.get("cursors") or {}).get("next") if isinstance(meta, dict) else None
-        if not cursor or not answer.items or cursor == query.get("cursor"):
-            return found
-        query["cursor"] = cursor
-    world.need(False, "the application has too many consumers")
-    return found
-
-
-@law("VLT-ISO-05", "isolation", "Log.consumer_id; x-apideck-consumer-id of logsAll", builds_on=("VLT-HDR-02",))
+@law(
+    "VLT-ISO-05",
+    "isolation",
+    "Log.consumer_id; x-apideck-consumer-id of logsAll",
+    builds_on=("VLT-HDR-02",),
+)
 def logs_are_those_of_their_consumer(world: World) -> None:
     """A consumer's logs hold no call of another consumer."""
     _logs_apart(world, world.who("b"))
@@ -135,44 +175,47 @@ def _logs_apart(world: World, other: Principal) -> None:
     theirs = {str(e.get("id")) for e in world.logs(other)}
     world.need(mine, "calls are not logged")
     both = mine & theirs
-    world.expect(not both, "leak", "no entry in both logs", f"{len(both)} of {len(mine)} entries are in both")
+    world.expect(
+        not both, "leak", "no entry in both logs", f"{len(both)} of {len(mine)} entries are in both"
+    )
 
 
 @law("VLT-ISO-07", "isolation", "CustomMapping.consumer_id", builds_on=("VLT-ISO-01", "VLT-ISO-02"))
 def mappings_are_those_of_their_consumer(world: World) -> None:
     """A custom mapping of one consumer is not seen by another, nor in another application."""
-    from conformance.laws.mappings import ground
-
-    who, connector, target = ground(world)
+    who, connector, target = mapping_ground(world)
     others = [world.who("b")]
     if len(world.target.applications) > 1:
         others.append(world.who("a", world.other_application))
     for other in others:
         world.add(other, connector, settings=world.settings(connector))
     value = f"$.{world.nonce}"
-    answer = world.call("customMappingsAdd", who, body={"value": value}, target_field_id=target, **connector.path)
+    answer = world.call(
+        "customMappingsAdd", who, body={"value": value}, target_field_id=target, **connector.path
+    )
     world.need(answer.is_good, "a mapping cannot be added")
     for other in others:
         got = world.call("customMappingsOne", other, target_field_id=target, **connector.path)
         world.expect(got.item.get("value") != value, "leak", "not the other's value", got.item)
         shown = world.one(other, connector)
-        world.expect(world.nonce not in str(shown.get("custom_mappings")), "shown", "not the other's value", shown)
+        world.expect(
+            world.nonce not in str(shown.get("custom_mappings")),
+            "shown",
+            "not the other's value",
+            shown,
+        )
 
 
 @law("VLT-ISO-08", "isolation", _SCOPED, builds_on=("VLT-ISO-01", "VLT-ISO-02"))
 def resource_settings_are_those_of_their_consumer(world: World) -> None:
     """The settings of a resource of one consumer are not seen by another."""
-    from conformance.laws.resources import configure, configured
-
-    connector = world.connector("apiKey", "basic", "custom", fields=1)
-    world.need(connector.resources, "no resource can be configured")
+    connector, resource, field = resource_ground(world)
     who, others = world.who("a"), [world.who("b")]
     if len(world.target.applications) > 1:
         others.append(world.who("a", world.other_application))
     for one in (who, *others):
         world.add(one, connector, settings=world.settings(connector))
-    resource = connector.resources[0]
-    configure(world, who, connector, resource, world.nonce)
+    configure(world, who, connector, resource, field, world.nonce)
     for other in others:
         seen = configured(world, other, connector, resource)
         world.expect(world.nonce not in seen, "leak", "not the other's value", seen)
@@ -181,8 +224,6 @@ def resource_settings_are_those_of_their_consumer(world: World) -> None:
 @law("VLT-ISO-09", "isolation", "counts are those of the consumer in the path")
 def counts_are_those_of_their_consumer(world: World) -> None:
     """Calls of one consumer are not counted for another."""
-    from conformance.laws.records import vault_count
-
     who, other = world.who("a"), world.who("b")
     world.listed(other)
     before = (vault_count(world, other), _in_range(world, other))
@@ -193,6 +234,4 @@ def counts_are_those_of_their_consumer(world: World) -> None:
 
 
 def _in_range(world: World, who: Principal) -> Any:
-    from conformance.laws.records import ALWAYS
-
     return world.call("consumerRequestCountsAll", who, query=ALWAYS).item.get("request_counts")

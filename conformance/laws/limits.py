@@ -18,9 +18,18 @@ def a_long_id_is_kept_whole(world: World) -> None:
     stem = world.name("long").ljust(100, "x")
     first, second = (Principal(world.application, stem + end) for end in ("-one", "-two"))
     for who in (first, second):
-        answer = world.call("consumersAdd", who, body={"consumer_id": who.consumer_id, "metadata": {"user_name": who.consumer_id[-3:]}})
+        answer = world.call(
+            "consumersAdd",
+            who,
+            body={"consumer_id": who.consumer_id, "metadata": {"user_name": who.consumer_id[-3:]}},
+        )
         world.need(answer.status not in {400, 414, 422}, "ids of 100 characters are refused")
-        world.expect(answer.item.get("consumer_id") == who.consumer_id, "created", who.consumer_id, answer.item.get("consumer_id"))
+        world.expect(
+            answer.item.get("consumer_id") == who.consumer_id,
+            "created",
+            who.consumer_id,
+            answer.item.get("consumer_id"),
+        )
     answer = world.call("consumersOne", first)
     seen = (answer.item.get("consumer_id"), (answer.item.get("metadata") or {}).get("user_name"))
     world.expect(seen == (first.consumer_id, "one"), "read", str((first.consumer_id, "one")), seen)
@@ -37,7 +46,12 @@ def a_long_value_is_kept_whole(world: World) -> None:
         item = world.one(who, connector)
         for name in ("settings", "metadata"):
             seen = (item.get(name) or {}).get("long")
-            world.expect(seen == value, name, f"{size} characters", f"{len(seen) if isinstance(seen, str) else seen} characters")
+            world.expect(
+                seen == value,
+                name,
+                f"{size} characters",
+                f"{len(seen) if isinstance(seen, str) else seen} characters",
+            )
 
 
 @law("VLT-LIM-03", "limits", _FREE, "contract", builds_on=("VLT-CNX-05", "VLT-ISO-01"))
@@ -59,7 +73,11 @@ def many_connections_are_kept(world: World) -> None:
     world.need(len(some) > 1, "the catalogue has one connector at most")
     for connector in some:
         world.add(who, connector)
-    on = {(r.get("unified_api"), r.get("service_id")) for r in world.listed(who) if r.get("enabled") is True}
+    on = {
+        (r.get("unified_api"), r.get("service_id"))
+        for r in world.listed(who)
+        if r.get("enabled") is True
+    }
     lost = [c.path for c in some if (c.unified_api, c.service_id) not in on]
     world.expect(not lost, "kept", f"{len(some)} connections", f"lost {lost[:3]}")
 
@@ -74,7 +92,9 @@ def calls_do_not_get_slower(world: World) -> None:
         world.one(who, connector)
         seconds.append(world.exchanges[-1].answer.seconds)
     early, late = median(seconds[2:12]), median(seconds[-10:])
-    world.expect(late < 5 * early + 0.05, "slower", f"about {early * 1000:.1f} ms", f"{late * 1000:.1f} ms")
+    world.expect(
+        late < 5 * early + 0.05, "slower", f"about {early * 1000:.1f} ms", f"{late * 1000:.1f} ms"
+    )
 
 
 def _raw(world: World, who: Principal, aspect: str, body: bytes) -> None:
@@ -110,15 +130,42 @@ def odd_requests_are_no_internal_errors(world: World) -> None:
     who, connector = world.who(), world.connector()
     world.consumer(who)
     odd: list[tuple[str, str, Request]] = [
-        ("limit", "consumersAll", world.target.request("consumersAll", who, query={"limit": "9" * 40})),
+        (
+            "limit",
+            "consumersAll",
+            world.target.request("consumersAll", who, query={"limit": "9" * 40}),
+        ),
         ("limit", "logsAll", world.target.request("logsAll", who, query={"limit": "-" + "9" * 30})),
-        ("cursor", "consumersAll", world.target.request("consumersAll", who, query={"cursor": "x" * 3000})),
-        ("query", "connectionsAll", world.target.request("connectionsAll", who, query=[("api", "crm"), ("api", "sms")])),
-        ("filter", "logsAll", world.target.request("logsAll", who, query={"filter[status_code][x]": "1", "filter": "x"})),
-        ("header", "connectionsAll", world.target.request("connectionsAll", who, headers={"x-padding": "y" * 4000})),
+        (
+            "cursor",
+            "consumersAll",
+            world.target.request("consumersAll", who, query={"cursor": "x" * 3000}),
+        ),
+        (
+            "query",
+            "connectionsAll",
+            world.target.request("connectionsAll", who, query=[("api", "crm"), ("api", "sms")]),
+        ),
+        (
+            "filter",
+            "logsAll",
+            world.target.request(
+                "logsAll", who, query={"filter[status_code][x]": "1", "filter": "x"}
+            ),
+        ),
+        (
+            "header",
+            "connectionsAll",
+            world.target.request("connectionsAll", who, headers={"x-padding": "y" * 4000}),
+        ),
     ]
     one = world.target.request("connectionsOne", who, **connector.path)
-    for aspect, tail in (("nul", "%00"), ("slash", "%2F..%2F"), ("utf-8", "%ff%fe"), ("percent", "%25")):
+    for aspect, tail in (
+        ("nul", "%00"),
+        ("slash", "%2F..%2F"),
+        ("utf-8", "%ff%fe"),
+        ("percent", "%25"),
+    ):
         odd.append((aspect, "connectionsOne", replace(one, path=one.path + tail)))
     for aspect, operation_id, request in odd:
         answer = world.send(operation_id, request, quiet=True)

@@ -38,7 +38,13 @@ def grounds(world: World, least: int = 1) -> tuple[Principal, Connector, list[st
             targets = targets or known.split(" ")[1:]
         elif not targets and connector.resources:
             guess = f"{connector.unified_api}+{connector.resources[0]}+first_aid_training"
-            answer = world.call("customMappingsAdd", who, body={"value": "$.x"}, target_field_id=guess, **connector.path)
+            answer = world.call(
+                "customMappingsAdd",
+                who,
+                body={"value": "$.x"},
+                target_field_id=guess,
+                **connector.path,
+            )
             if answer.is_good:
                 world.call("customMappingsDelete", who, target_field_id=guess, **connector.path)
                 targets = [guess, f"{connector.unified_api}+{connector.resources[0]}+shirt_size"]
@@ -64,12 +70,23 @@ def an_added_mapping_is_read_back(world: World) -> None:
     """A custom mapping that was added is there, with its value and under its target field."""
     who, connector, target = ground(world)
     for answer in (
-        world.call("customMappingsAdd", who, body={"value": _value(world)}, target_field_id=target, **connector.path),
+        world.call(
+            "customMappingsAdd",
+            who,
+            body={"value": _value(world)},
+            target_field_id=target,
+            **connector.path,
+        ),
         world.call("customMappingsOne", who, target_field_id=target, **connector.path),
     ):
         if not world.expect(answer.is_good, "found", "the mapping", f"HTTP {answer.status}"):
             return
-        world.expect(answer.item.get("value") == _value(world), "value", _value(world), answer.item.get("value"))
+        world.expect(
+            answer.item.get("value") == _value(world),
+            "value",
+            _value(world),
+            answer.item.get("value"),
+        )
         world.expect(answer.item.get("id") == target, "id", target, answer.item.get("id"))
 
 
@@ -77,18 +94,38 @@ def an_added_mapping_is_read_back(world: World) -> None:
 def an_updated_mapping_is_read_back(world: World) -> None:
     """An update of a custom mapping is there when it is read."""
     who, connector, target = ground(world)
-    world.call("customMappingsAdd", who, body={"value": "$.before"}, target_field_id=target, **connector.path)
-    answer = world.call("customMappingsUpdate", who, body={"value": _value(world)}, target_field_id=target, **connector.path)
+    world.call(
+        "customMappingsAdd",
+        who,
+        body={"value": "$.before"},
+        target_field_id=target,
+        **connector.path,
+    )
+    answer = world.call(
+        "customMappingsUpdate",
+        who,
+        body={"value": _value(world)},
+        target_field_id=target,
+        **connector.path,
+    )
     world.expect(answer.is_good, "update", "the mapping", f"HTTP {answer.status}")
     answer = world.call("customMappingsOne", who, target_field_id=target, **connector.path)
-    world.expect(answer.item.get("value") == _value(world), "value", _value(world), answer.item.get("value"))
+    world.expect(
+        answer.item.get("value") == _value(world), "value", _value(world), answer.item.get("value")
+    )
 
 
 @law("VLT-MAP-03", "mappings", _CRUD, "contract", builds_on=("VLT-MAP-01",))
 def a_deleted_mapping_is_gone(world: World) -> None:
     """A deleted custom mapping has no value any more, alone and on its connection."""
     who, connector, target = ground(world)
-    answer = world.call("customMappingsAdd", who, body={"value": _value(world)}, target_field_id=target, **connector.path)
+    answer = world.call(
+        "customMappingsAdd",
+        who,
+        body={"value": _value(world)},
+        target_field_id=target,
+        **connector.path,
+    )
     world.need(answer.is_good, "a mapping cannot be added")
     answer = world.call("customMappingsDelete", who, target_field_id=target, **connector.path)
     world.expect(answer.is_good, "delete", "204", f"HTTP {answer.status}")
@@ -104,30 +141,58 @@ def target_fields_are_apart(world: World) -> None:
     """Each target field has its own value, and deleting one leaves the others."""
     who, connector, targets = grounds(world, 2)
     for index, target in enumerate(targets[:2]):
-        answer = world.call("customMappingsAdd", who, body={"value": f"$.{world.nonce}{index}"}, target_field_id=target, **connector.path)
+        answer = world.call(
+            "customMappingsAdd",
+            who,
+            body={"value": f"$.{world.nonce}{index}"},
+            target_field_id=target,
+            **connector.path,
+        )
         world.need(answer.is_good, "a mapping cannot be added")
-    first = world.call("customMappingsOne", who, target_field_id=targets[0], **connector.path).item.get("value")
+    first = world.call(
+        "customMappingsOne", who, target_field_id=targets[0], **connector.path
+    ).item.get("value")
     world.expect(first == f"$.{world.nonce}0", "apart", f"$.{world.nonce}0", first)
     world.call("customMappingsDelete", who, target_field_id=targets[1], **connector.path)
-    first = world.call("customMappingsOne", who, target_field_id=targets[0], **connector.path).item.get("value")
+    first = world.call(
+        "customMappingsOne", who, target_field_id=targets[0], **connector.path
+    ).item.get("value")
     world.expect(first == f"$.{world.nonce}0", "deleted", f"$.{world.nonce}0", first)
 
 
-@law("VLT-MAP-05", "mappings", "Connection.custom_mappings", "documented", builds_on=("VLT-MAP-01",))
+@law(
+    "VLT-MAP-05", "mappings", "Connection.custom_mappings", "documented", builds_on=("VLT-MAP-01",)
+)
 def a_connection_shows_its_mappings(world: World) -> None:
     """The connection shows the custom mapping with its value."""
     who, connector, target = ground(world)
-    answer = world.call("customMappingsAdd", who, body={"value": _value(world)}, target_field_id=target, **connector.path)
+    answer = world.call(
+        "customMappingsAdd",
+        who,
+        body={"value": _value(world)},
+        target_field_id=target,
+        **connector.path,
+    )
     world.need(answer.is_good, "a mapping cannot be added")
-    rows = [m for m in world.one(who, connector).get("custom_mappings") or () if isinstance(m, dict)]
+    rows = [
+        m for m in world.one(who, connector).get("custom_mappings") or () if isinstance(m, dict)
+    ]
     seen = {str(m.get("id")): m.get("value") for m in rows}
     world.expect(seen.get(target) == _value(world), "shown", f"{target}: {_value(world)}", seen)
 
 
-@law("VLT-MAP-06", "mappings", "CreateCustomMappingRequest.value, required", "contract", builds_on=("VLT-MAP-01", "VLT-VAL-01"))
+@law(
+    "VLT-MAP-06",
+    "mappings",
+    "CreateCustomMappingRequest.value, required",
+    "contract",
+    builds_on=("VLT-MAP-01", "VLT-VAL-01"),
+)
 def a_mapping_needs_a_value(world: World) -> None:
     """A custom mapping without a value, or with one that is no text, is refused and not stored."""
     who, connector, target = ground(world)
     for body in ({}, {"value": 7}, {"value": None}):
-        answer = world.call("customMappingsAdd", who, body=body, target_field_id=target, **connector.path)
+        answer = world.call(
+            "customMappingsAdd", who, body=body, target_field_id=target, **connector.path
+        )
         world.expect(answer.is_refusal, "value", "a refusal (400)", f"{body}: HTTP {answer.status}")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from conformance.laws.paging import listed_ids
 from conformance.laws.registry import law
 from conformance.laws.world import World
 from conformance.target import Principal
@@ -9,7 +10,10 @@ from conformance.target import Principal
 _LOG = "schema Log; logsAll"
 _COUNTS = "RequestCountAllocation; consumerRequestCountsAll"
 ALWAYS = {"start_datetime": "2020-01-01T00:00:00.000Z", "end_datetime": "2099-12-31T00:00:00.000Z"}
-LONG_AGO = {"start_datetime": "2020-01-01T00:00:00.000Z", "end_datetime": "2020-12-31T00:00:00.000Z"}
+LONG_AGO = {
+    "start_datetime": "2020-01-01T00:00:00.000Z",
+    "end_datetime": "2020-12-31T00:00:00.000Z",
+}
 
 
 def vault_count(world: World, who: Principal) -> float:
@@ -24,7 +28,12 @@ def vault_count(world: World, who: Principal) -> float:
 
 def _entries(world: World, who: Principal, method: str, path: str) -> list[dict[str, Any]]:
     rows = world.logs(who)
-    return [e for e in rows if str(e.get("path", "")).partition("?")[0].endswith(path) and e.get("http_method") == method]
+    return [
+        e
+        for e in rows
+        if str(e.get("path", "")).partition("?")[0].endswith(path)
+        and e.get("http_method") == method
+    ]
 
 
 def _mixed(world: World, who: Principal) -> list[tuple[str, str, int, str]]:
@@ -39,10 +48,27 @@ def _mixed(world: World, who: Principal) -> list[tuple[str, str, int, str]]:
     )
     for operation_id, arguments in steps:
         world.call(operation_id, who, **arguments)
-    return [(e.request.method, e.request.path, e.answer.status, e.answer.headers.get("x-apideck-request-id", "")) for e in world.exchanges]
+    return [
+        (
+            e.request.method,
+            e.request.path,
+            e.answer.status,
+            e.answer.headers.get("x-apideck-request-id", ""),
+        )
+        for e in world.exchanges
+    ]
 
 
-@law("VLT-LOG-01", "logs", _LOG, "contract", builds_on=("VLT-ISO-01", "VLT-HDR-02",))
+@law(
+    "VLT-LOG-01",
+    "logs",
+    _LOG,
+    "contract",
+    builds_on=(
+        "VLT-ISO-01",
+        "VLT-HDR-02",
+    ),
+)
 def each_call_is_logged_once(world: World) -> None:
     """Each call of a consumer is one entry of its logs, read or write."""
     who = world.who()
@@ -52,9 +78,19 @@ def each_call_is_logged_once(world: World) -> None:
     for method, path, status, _ in made:
         world.need(status < 400, "a call was refused")
         asked = len([m for m in made if m[:2] == (method, path)])
-        same = [e for e in rows if str(e.get("path", "")).partition("?")[0].endswith(path) and e.get("http_method", method) == method]
+        same = [
+            e
+            for e in rows
+            if str(e.get("path", "")).partition("?")[0].endswith(path)
+            and e.get("http_method", method) == method
+        ]
         loose = same or [e for e in rows if e.get("id") == _id_of(made, method, path)]
-        world.expect(len(loose) == asked, "once", f"{asked} entry for {method} {path}", f"{len(loose)} entries")
+        world.expect(
+            len(loose) == asked,
+            "once",
+            f"{asked} entry for {method} {path}",
+            f"{len(loose)} entries",
+        )
 
 
 def _id_of(made: list[tuple[str, str, int, str]], method: str, path: str) -> str:
@@ -66,7 +102,9 @@ def logs_come_newest_first(world: World) -> None:
     """The log of a later call stands before that of an earlier one."""
     who = world.who()
     for index in range(3):
-        world.call("connectionsOne", who, unified_api="crm", service_id=f"no-such-{world.nonce}-{index}")
+        world.call(
+            "connectionsOne", who, unified_api="crm", service_id=f"no-such-{world.nonce}-{index}"
+        )
     connector = world.plain()
     world.add(who, connector)
     world.target.clock.sleep(0.01)
@@ -88,18 +126,30 @@ def an_entry_tells_what_happened(world: World) -> None:
     rows = world.logs(who)
     world.need(len(rows) >= 3, "calls are not logged")
     by_id = {str(e.get("id")): e for e in rows}
-    for method, path, status, id in made:
-        entry = by_id.get(id)
+    for method, path, status, request_id in made:
+        entry = by_id.get(request_id)
         if entry is None:
             continue
-        seen = (entry.get("http_method"), entry.get("status_code"), entry.get("success"), entry.get("consumer_id"))
-        world.expect(seen == (method, status, True, who.consumer_id), "entry", str((method, status, True, who.consumer_id)), seen)
+        seen = (
+            entry.get("http_method"),
+            entry.get("status_code"),
+            entry.get("success"),
+            entry.get("consumer_id"),
+        )
+        world.expect(
+            seen == (method, status, True, who.consumer_id),
+            "entry",
+            str((method, status, True, who.consumer_id)),
+            seen,
+        )
         world.expect(path in str(entry.get("path")), "path", path, entry.get("path"))
     for entry in [e for e in rows if unknown in str(e.get("path"))]:
         pair = (entry.get("status_code"), entry.get("success"))
         world.expect(pair == (refused, False), "refusal", str((refused, False)), pair)
     methods = {str(e.get("http_method")) for e in rows}
-    world.expect({"POST", "PATCH"} <= methods, "methods", "POST and PATCH among the methods", sorted(methods))
+    world.expect(
+        {"POST", "PATCH"} <= methods, "methods", "POST and PATCH among the methods", sorted(methods)
+    )
     owners = {str(e.get("consumer_id")) for e in rows}
     world.expect(owners == {who.consumer_id}, "consumer", who.consumer_id, sorted(owners))
 
@@ -117,7 +167,13 @@ def a_refused_call_is_logged(world: World) -> None:
         world.expect(pair == (answer.status, False), "entry", str((answer.status, False)), pair)
 
 
-@law("VLT-LOG-05", "logs", "x-apideck-request-id is the id of the log", "documented", builds_on=("VLT-LOG-01", "VLT-HDR-02"))
+@law(
+    "VLT-LOG-05",
+    "logs",
+    "x-apideck-request-id is the id of the log",
+    "documented",
+    builds_on=("VLT-LOG-01", "VLT-HDR-02"),
+)
 def the_request_id_of_an_answer_finds_its_entry(world: World) -> None:
     """The x-apideck-request-id of an answer is the id of its log entry."""
     who, connector = world.who(), world.plain()
@@ -172,14 +228,17 @@ def a_range_counts_the_calls_in_it(world: World) -> None:
     old = past.item.get("aggregated_request_count")
     world.expect(old in {0, None}, "long ago", "0", old)
     names = (now.item.get("consumer_id"), now.item.get("application_id"))
-    world.expect(names == (who.consumer_id, who.application.id), "names", str((who.consumer_id, who.application.id)), names)
+    world.expect(
+        names == (who.consumer_id, who.application.id),
+        "names",
+        str((who.consumer_id, who.application.id)),
+        names,
+    )
 
 
 @law("VLT-CNT-04", "counts", _COUNTS, "contract", builds_on=("VLT-CNT-01", "VLT-CSM-06"))
 def the_list_counts_as_one_does(world: World) -> None:
     """The counts of a consumer in the list are those it has alone."""
-    from conformance.laws.isolation import listed_ids
-
     who = world.who()
     for _ in range(3):
         world.listed(who)

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from conformance.laws.registry import law
-from conformance.laws.world import Connector, World
+from conformance.laws.world import Connector, NotJudged, World
 from conformance.target import Principal
 
 _CONFIG = "connectionSettingsAll, connectionSettingsUpdate"
@@ -17,20 +17,55 @@ def _field_ids(configuration: Any, resource: str) -> list[str]:
     for row in configuration if isinstance(configuration, list) else ():
         if not isinstance(row, dict):
             continue
-        rows = row.get("defaults") if "defaults" in row else [row]
+        rows = [row, *(row.get("defaults") or ())]
         if row.get("resource") in {resource, None}:
             kinds = ("text", "textarea", None)
-            found += [str(r["id"]) for r in rows or () if isinstance(r, dict) and r.get("id") and r.get("type") in kinds and not r.get("options")]
+            found += [
+                str(r["id"])
+                for r in rows or ()
+                if isinstance(r, dict)
+                and r.get("id")
+                and r.get("type") in kinds
+                and not r.get("options")
+            ]
     return found
 
 
-def configure(world: World, who: Principal, connector: Connector, resource: str, value: str) -> None:
+def ground(world: World, least: int = 1, tries: int = 16) -> tuple[Connector, str, str]:
+    """Find a connector, a resource of it and a text field of that resource; a consumer `probe` looks."""
+    rows = [
+        c
+        for c in world.catalogue
+        if len(c.resources) >= least and c.auth_type in {"apiKey", "basic", "custom"}
+    ]
+    rows = world.rng.sample(rows, len(rows))
+    who = world.who("probe")
+    for connector in rows[:tries]:
+        world.add(who, connector, settings=world.settings(connector))
+        for resource in connector.resources[:3]:
+            answer = world.call("connectionSettingsAll", who, resource=resource, **connector.path)
+            world.need(answer.is_good, "resource settings cannot be read")
+            configuration = answer.item.get("configuration")
+            names = _field_ids(configuration, resource)
+            if names or not _has_fields(configuration):
+                return connector, resource, (names or ["conformance_field"])[0]
+    world.need(False, "no resource has a text field that can be configured")
+    raise NotJudged("no resource can be configured")
+
+
+def _has_fields(configuration: Any) -> bool:
+    rows = configuration if isinstance(configuration, list) else []
+    return any(isinstance(r, dict) and (r.get("defaults") or r.get("id")) for r in rows)
+
+
+def configure(  # noqa: PLR0917 - a value has this address
+    world: World, who: Principal, connector: Connector, resource: str, field: str, value: str
+) -> None:
     """Store a value for a field of a resource."""
-    answer = world.call("connectionSettingsAll", who, resource=resource, **connector.path)
-    world.need(answer.is_good, "resource settings cannot be read")
-    names = _field_ids(answer.item.get("configuration"), resource) or ["conformance_field"]
-    body = {"configuration": [{"resource": resource, "defaults": [{"id": names[0], "value": value}]}]}
-    answer = world.call("connectionSettingsUpdate", who, body=body, resource=resource, **connector.path)
+    body = {"configuration": [{"resource": resource, "defaults": [{"id": field, "value": value}]}]}
+    answer = world.call(
+        "connectionSettingsUpdate", who, body=body, resource=resource, **connector.path
+    )
     world.need(answer.is_good, "resource settings cannot be written")
 
 
@@ -44,24 +79,32 @@ def configured(world: World, who: Principal, connector: Connector, resource: str
 @law("VLT-RES-01", "state", _CONFIG, "contract", builds_on=("VLT-CNX-02",))
 def settings_of_a_resource_are_read_back(world: World) -> None:
     """A default stored for a resource is there when it is read, and not under another resource."""
-    rows = [c for c in world.catalogue if len(c.resources) > 1 and c.auth_type in {"apiKey", "basic", "custom", "none"}]
-    rows = rows or [c for c in world.catalogue if c.resources and c.auth_type in {"apiKey", "basic", "custom"}]
-    world.need(rows, "no resource can be configured")
-    connector, who = world.rng.choice(rows), world.who()
+    try:
+        connector, resource, field = ground(world, 2)
+    except NotJudged:
+        connector, resource, field = ground(world)
+    who = world.who()
     world.add(who, connector, settings=world.settings(connector))
-    resource = connector.resources[0]
-    configure(world, who, connector, resource, world.nonce)
+    configure(world, who, connector, resource, field, world.nonce)
     seen = configured(world, who, connector, resource)
     world.expect(world.nonce in seen, "stored", f"the value {world.nonce}", seen)
-    for other in connector.resources[1:2]:
+    for other in [r for r in connector.resources if r != resource][:1]:
         seen = configured(world, who, connector, other)
         world.expect(world.nonce not in seen, "apart", "not under another resource", seen)
 
 
-@law("VLT-RES-02", "state", "connectionsSchema, connectionsExample", "contract", builds_on=("VLT-CNX-02",))
+@law(
+    "VLT-RES-02",
+    "state",
+    "connectionsSchema, connectionsExample",
+    "contract",
+    builds_on=("VLT-CNX-02",),
+)
 def a_resource_describes_itself_the_same_each_time(world: World) -> None:
     """Schema, example and custom fields of a resource are those of the path, and the same when read again."""
-    rows = [c for c in world.catalogue if c.resources and c.auth_type in {"apiKey", "basic", "custom"}]
+    rows = [
+        c for c in world.catalogue if c.resources and c.auth_type in {"apiKey", "basic", "custom"}
+    ]
     world.need(rows, "no connector names its resources")
     connector, who = world.rng.choice(rows), world.who()
     world.add(who, connector, settings=world.settings(connector))

@@ -4,21 +4,35 @@ import json
 from typing import Any
 
 from conformance.laws.registry import law
+from conformance.laws.sessions import claims_of
 from conformance.laws.world import World
 
 _SETTINGS = "settings echo saved values, except api_key"
 
 
-@law("VLT-SEC-02", "secrets", "connectionsImport, connectionsToken: tokens are not returned", "documented")
+@law(
+    "VLT-SEC-02",
+    "secrets",
+    "connectionsImport, connectionsToken: tokens are not returned",
+    "documented",
+)
 def imported_credentials_are_not_shown(world: World) -> None:
     """Tokens that were imported are in no answer: not of the import, of a read, of a list, of the consumer."""
     rows = [c for c in world.catalogue if c.redirects] or list(world.catalogue)
     world.need(rows, "the catalogue is empty")
     who, connector = world.who(), world.rng.choice(rows)
-    tokens = {n: world.secret(f"import_{n}", f"canary-{n}-{world.nonce}") for n in ("access_token", "refresh_token")}
+    tokens = {
+        n: world.secret(f"import_{n}", f"canary-{n}-{world.nonce}")
+        for n in ("access_token", "refresh_token")
+    }
     answer = world.call("connectionsImport", who, body={"credentials": tokens}, **connector.path)
     world.need(answer.is_good, "nothing can be imported")
-    for found in (answer, world.call("connectionsOne", who, **connector.path), world.call("connectionsAll", who), world.call("consumersOne", who)):
+    for found in (
+        answer,
+        world.call("connectionsOne", who, **connector.path),
+        world.call("connectionsAll", who),
+        world.call("consumersOne", who),
+    ):
         text = found.body.decode("utf-8", "replace")
         for name, value in tokens.items():
             world.expect(value not in text, name, f"no {name}", f"the {name} is in the answer")
@@ -39,16 +53,32 @@ def an_api_key_is_not_among_the_settings(world: World) -> None:
     patched = world.patch(who, connector, settings={"api_key": key})
     listed = [r for r in world.listed(who) if r.get("service_id") == connector.service_id]
     consumer = world.call("consumersOne", who).item.get("connections") or []
-    shown = {"answer": [answered, patched], "one": [world.one(who, connector)], "list": listed, "consumer": consumer}
+    shown = {
+        "answer": [answered, patched],
+        "one": [world.one(who, connector)],
+        "list": listed,
+        "consumer": consumer,
+    }
     for aspect, items in shown.items():
         leaks = [i for i in items if isinstance(i, dict) and key in _settings_of(i)]
-        world.expect(not leaks, aspect, "settings without api_key", f"api_key is in settings ({aspect})")
+        world.expect(
+            not leaks, aspect, "settings without api_key", f"api_key is in settings ({aspect})"
+        )
 
 
-@law("VLT-SEC-04", "secrets", "The access token will not be returned in the response (connectionsToken)", "documented")
+@law(
+    "VLT-SEC-04",
+    "secrets",
+    "The access token will not be returned in the response (connectionsToken)",
+    "documented",
+)
 def an_exchanged_token_is_not_shown(world: World) -> None:
     """The answer of the token operation holds no access token."""
-    rows = [c for c in world.catalogue if c.auth_type == "oauth2" and c.grant in {"client_credentials", "password"}]
+    rows = [
+        c
+        for c in world.catalogue
+        if c.auth_type == "oauth2" and c.grant in {"client_credentials", "password"}
+    ]
     world.need(rows, "no connector with the client_credentials grant")
     who, connector = world.who(), world.rng.choice(rows)
     world.add(who, connector, settings=world.settings(connector))
@@ -64,21 +94,33 @@ def a_refusal_does_not_repeat_secrets(world: World) -> None:
     who, connector = world.who(), world.plain()
     world.add(who, connector)
     key = world.secret("refused_api_key", f"canary-refused-{world.nonce}")
-    answer = world.call("connectionsUpdate", who, body={"enabled": "maybe", "settings": {"api_key": key}}, **connector.path)
+    answer = world.call(
+        "connectionsUpdate",
+        who,
+        body={"enabled": "maybe", "settings": {"api_key": key}},
+        **connector.path,
+    )
     world.need(answer.is_refusal, "the update was not refused")
-    world.expect(key not in answer.body.decode("utf-8", "replace"), "body", "no api_key", "it is repeated")
+    world.expect(
+        key not in answer.body.decode("utf-8", "replace"), "body", "no api_key", "it is repeated"
+    )
     wrong = world.secret("wrong_api_key", f"sk_live_canary{world.nonce}")
     answer = world.call("connectionsAll", who, headers={"authorization": f"Bearer {wrong}"})
-    world.expect(wrong not in answer.body.decode("utf-8", "replace"), "key", "no key", "the wrong key is repeated")
+    world.expect(
+        wrong not in answer.body.decode("utf-8", "replace"),
+        "key",
+        "no key",
+        "the wrong key is repeated",
+    )
 
 
 @law("VLT-SEC-06", "secrets", "session tokens reach browsers", "documented")
 def a_session_token_holds_no_key(world: World) -> None:
     """The claims of a session hold neither the API key of the application nor settings of connections."""
-    from conformance.laws.sessions import claims_of
-
     who = world.who()
     answer = world.call("sessionsCreate", who)
     world.need(answer.is_good, "a session cannot be created")
     claims = json.dumps(claims_of(str(answer.item.get("session_token", ""))))
-    world.expect(world.application.key not in claims, "key", "no API key", "the API key is in the token")
+    world.expect(
+        world.application.key not in claims, "key", "no API key", "the API key is in the token"
+    )

@@ -38,7 +38,9 @@ def _part(value: dict[str, Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
 
 
-def _with_token(world: World, who: Principal, token: str, operation_id: str = "connectionsAll") -> Answer:
+def _with_token(
+    world: World, who: Principal, token: str, operation_id: str = "connectionsAll"
+) -> Answer:
     return world.call(operation_id, Principal(who.application, who.consumer_id, token))
 
 
@@ -47,7 +49,12 @@ def a_token_names_its_consumer_and_application(world: World) -> None:
     """The token of a session carries the consumer and the application that it was made for."""
     who = world.who()
     _, claims = _open(world, who)
-    world.expect(claims.get("consumer_id") == who.consumer_id, "consumer_id", who.consumer_id, claims.get("consumer_id"))
+    world.expect(
+        claims.get("consumer_id") == who.consumer_id,
+        "consumer_id",
+        who.consumer_id,
+        claims.get("consumer_id"),
+    )
     app = claims.get("application_id")
     world.expect(app == who.application.id, "application_id", who.application.id, app)
 
@@ -59,13 +66,22 @@ def a_session_lasts_as_long_as_was_asked(world: World) -> None:
     for length, seconds in ((None, 3600), ("30m", 1800), ("24h", 86400), ("2h", 7200)):
         body = {"settings": {"session_length": length}} if length else {}
         _, claims = _open(world, who, **body)
-        both = (claims.get("iat"), claims.get("exp"))
-        if world.expect(all(isinstance(t, int | float) for t in both), "exp", "iat and exp", both):
-            lasts = both[1] - both[0]
-            world.expect(abs(lasts - seconds) <= 2, f"{length or 'default'}", f"{seconds} s", f"{lasts} s")
+        issued, ends = claims.get("iat"), claims.get("exp")
+        timed = isinstance(issued, int | float) and isinstance(ends, int | float)
+        if world.expect(timed, "exp", "iat and exp", (issued, ends)):
+            lasts = float(ends or 0) - float(issued or 0)
+            world.expect(
+                abs(lasts - seconds) <= 2, f"{length or 'default'}", f"{seconds} s", f"{lasts} s"
+            )
 
 
-@law("VLT-SES-03", "sessions", "maximum 1 week (session_length)", "contract", builds_on=("VLT-SES-02",))
+@law(
+    "VLT-SES-03",
+    "sessions",
+    "maximum 1 week (session_length)",
+    "contract",
+    builds_on=("VLT-SES-02",),
+)
 def no_session_lasts_longer_than_a_week(world: World) -> None:
     """A length of more than a week is refused or cut, and one that is none is refused."""
     who = world.who()
@@ -97,7 +113,9 @@ def a_token_lets_its_consumer_in(world: World) -> None:
     who = world.who()
     token, _ = _open(world, who)
     answer = _with_token(world, who, token)
-    world.expect(answer.is_good, "own", "the connections", f"HTTP {answer.status} {answer.body[:160]!r}")
+    world.expect(
+        answer.is_good, "own", "the connections", f"HTTP {answer.status} {answer.body[:160]!r}"
+    )
 
 
 @law("VLT-SES-06", "sessions", "a JWT is signed (RFC 7519)", "documented")
@@ -144,7 +162,9 @@ def an_expired_token_is_refused(world: World) -> None:
     world.need(answer.is_good, "sessions of a second are not offered")
     token = str(answer.item.get("session_token"))
     claims = claims_of(token)
-    world.need(0 < claims.get("exp", 0) - claims.get("iat", 0) <= 3, "sessions of a second are not offered")
+    world.need(
+        0 < claims.get("exp", 0) - claims.get("iat", 0) <= 3, "sessions of a second are not offered"
+    )
     world.target.clock.sleep(claims["exp"] - claims["iat"] + 1.2)
     answer = _with_token(world, who, token)
     world.expect(answer.is_refusal, "expired", "a refusal (401)", f"HTTP {answer.status}")
@@ -172,8 +192,17 @@ def a_token_carries_what_was_asked_for(world: World) -> None:
         "consumer_metadata": {"user_name": "Ada"},
     }
     _, claims = _open(world, who, **wanted)
-    world.expect(claims.get("redirect_uri") == wanted["redirect_uri"], "redirect_uri", str(wanted["redirect_uri"]), claims.get("redirect_uri"))
+    world.expect(
+        claims.get("redirect_uri") == wanted["redirect_uri"],
+        "redirect_uri",
+        str(wanted["redirect_uri"]),
+        claims.get("redirect_uri"),
+    )
     for name in ("settings", "theme", "consumer_metadata"):
         found, asked = claims.get(name), wanted[name]
-        kept = isinstance(found, dict) and isinstance(asked, dict) and all(found.get(k) == v for k, v in asked.items())
+        kept = (
+            isinstance(found, dict)
+            and isinstance(asked, dict)
+            and all(found.get(k) == v for k, v in asked.items())
+        )
         world.expect(kept, name, str(asked), found)

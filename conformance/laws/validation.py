@@ -18,7 +18,11 @@ _TOKEN_ONLY = frozenset({"connectionsToken"})
 
 def with_bodies(world: World) -> list[Operation]:
     """Return the operations that take a body with something in it."""
-    return [op for op in world.target.contract.operations.values() if op.body is not None and op.operation_id not in _TOKEN_ONLY]
+    return [
+        op
+        for op in world.target.contract.operations.values()
+        if op.body is not None and op.operation_id not in _TOKEN_ONLY
+    ]
 
 
 def base_body(world: World, operation: Operation, who: Principal) -> Any:
@@ -36,9 +40,12 @@ def base_body(world: World, operation: Operation, who: Principal) -> Any:
 def prepared(world: World, operation: Operation, suffix: str) -> Principal:
     """Return a consumer for which the operation finds what it works on, where that can be had."""
     who = world.who(suffix)
-    if operation.operation_id in {"consumersUpdate"}:
+    if operation.operation_id == "consumersUpdate":
         world.consumer(who)
-    if operation.operation_id in {"connectionsUpdate", "connectionSettingsUpdate"} or operation.operation_id.startswith("customMappings"):
+    if operation.operation_id in {
+        "connectionsUpdate",
+        "connectionSettingsUpdate",
+    } or operation.operation_id.startswith("customMappings"):
         values = path_values(world, who)
         path = {"unified_api": values["unified_api"], "service_id": values["service_id"]}
         answer = world.call("connectionsAdd", who, body={"enabled": True}, **path)
@@ -51,7 +58,7 @@ def request_with(world: World, operation: Operation, who: Principal, body: Any) 
     """Return a request of an operation with a body."""
     values = path_values(world, who)
     names = [p.name for p in operation.parameters if p.place == "path"]
-    path = {n: values[n] for n in names}
+    path: dict[str, Any] = {n: values[n] for n in names}
     return world.target.request(operation.operation_id, who, body=body, **path)
 
 
@@ -77,7 +84,9 @@ def a_body_that_breaks_its_schema_is_refused(world: World) -> None:
         for variation in wrong_bodies(operation.body or {}, base):
             if not world.target.contract.body_problems(operation.operation_id, variation.body):
                 continue
-            answer = world.provoke(operation.operation_id, request_with(world, operation, who, variation.body))
+            answer = world.provoke(
+                operation.operation_id, request_with(world, operation, who, variation.body)
+            )
             seen = f"{operation.operation_id} {variation.pointer} {variation.keyword} {variation.note}: HTTP {answer.status}"
             world.expect(answer.is_refusal, variation.keyword, "a refusal (400)", seen)
 
@@ -94,9 +103,16 @@ def a_body_within_its_schema_is_accepted(world: World) -> None:
                 continue
             answer = send_body(world, operation, who, variation.body)
             seen = f"{operation.operation_id} {variation.pointer} {variation.keyword} {variation.note}: HTTP {answer.status}"
-            world.expect(answer.status not in {400, 422} and answer.status < 500, variation.keyword, "no refusal", seen)
+            world.expect(
+                answer.status not in {400, 422} and answer.status < 500,
+                variation.keyword,
+                "no refusal",
+                seen,
+            )
         if operation.operation_id == "consumersUpdate":
-            answer = send_body(world, operation, who, {"metadata": {"user_name": "Zoë Łukasz 東京 😀"}})
+            answer = send_body(
+                world, operation, who, {"metadata": {"user_name": "Zoë Łukasz 東京 😀"}}
+            )
             world.expect(answer.is_good, "unicode", "no refusal", f"HTTP {answer.status}")
 
 
@@ -114,7 +130,9 @@ def what_is_no_json_object_is_refused(world: World) -> None:
         "nothing": b"",
     }
     for operation in with_bodies(world):
-        if operation.operation_id.startswith("customMappings") or (not world.catalogue and "{service_id}" in operation.path):
+        if operation.operation_id.startswith("customMappings") or (
+            not world.catalogue and "{service_id}" in operation.path
+        ):
             continue
         who = prepared(world, operation, operation.operation_id.lower())
         request = legal_request(world, operation, who)
@@ -122,7 +140,12 @@ def what_is_no_json_object_is_refused(world: World) -> None:
             if aspect == "nothing" and not operation.body_required:
                 continue
             answer = world.provoke(operation.operation_id, replace(request, body=raw))
-            world.expect(answer.is_refusal, aspect, "a refusal (400)", f"{operation.operation_id} {aspect}: HTTP {answer.status}")
+            world.expect(
+                answer.is_refusal,
+                aspect,
+                "a refusal (400)",
+                f"{operation.operation_id} {aspect}: HTTP {answer.status}",
+            )
 
 
 @law("VLT-VAL-04", "validation", "content of each requestBody: application/json", "contract")
@@ -133,7 +156,9 @@ def another_media_type_is_refused(world: World) -> None:
     for kind in ("text/plain", "application/xml", "application/x-www-form-urlencoded"):
         headers = tuple((n, v if n != "content-type" else kind) for n, v in request.headers)
         answer = world.send("consumersAdd", replace(request, headers=headers))
-        world.expect(answer.is_refusal, "media type", "a refusal (415)", f"{kind}: HTTP {answer.status}")
+        world.expect(
+            answer.is_refusal, "media type", "a refusal (415)", f"{kind}: HTTP {answer.status}"
+        )
 
 
 @law("VLT-VAL-05", "validation", "parameters of each operation", "contract")
@@ -148,34 +173,63 @@ def a_query_that_breaks_its_schema_is_refused(world: World) -> None:
     )
     for operation_id, query in calls:
         answer = world.provoke(operation_id, world.target.request(operation_id, who, query=query))
-        world.expect(answer.is_refusal, next(iter(query)), "a refusal (400)", f"{query}: HTTP {answer.status}")
+        world.expect(
+            answer.is_refusal,
+            next(iter(query)),
+            "a refusal (400)",
+            f"{query}: HTTP {answer.status}",
+        )
     for path, operation_id in (("/vault/callback", "connectionsCallback"),):
         for pairs in ((("state", "x"),), (("code", "x"),), ()):
             answer = world.send(operation_id, Request("GET", path, pairs))
             failed = answer.is_refusal or "error" in answer.location
-            world.expect(failed, "required", "a refusal (400)", f"{dict(pairs)}: HTTP {answer.status}")
+            world.expect(
+                failed, "required", "a refusal (400)", f"{dict(pairs)}: HTTP {answer.status}"
+            )
 
 
-@law("VLT-VAL-06", "validation", "connectionsToken: an empty object, or nothing", "contract", builds_on=("VLT-VAL-01", "VLT-CNX-05"))
+@law(
+    "VLT-VAL-06",
+    "validation",
+    "connectionsToken: an empty object, or nothing",
+    "contract",
+    builds_on=("VLT-VAL-01", "VLT-CNX-05"),
+)
 def the_token_operation_takes_no_properties(world: World) -> None:
     """The token operation accepts an empty object or no body at all, and no properties."""
-    rows = [c for c in world.catalogue if c.auth_type == "oauth2" and c.grant == "client_credentials"]
+    rows = [
+        c for c in world.catalogue if c.auth_type == "oauth2" and c.grant == "client_credentials"
+    ]
     world.need(rows, "no connector with the client_credentials grant")
     who, connector = world.who(), rows[0]
     world.add(who, connector)
     world.patch(who, connector, settings=world.settings(connector))
-    request = world.target.request("connectionsToken", who, body={"client_secret": "x"}, **connector.path)
+    request = world.target.request(
+        "connectionsToken", who, body={"client_secret": "x"}, **connector.path
+    )
     answer = world.provoke("connectionsToken", request)
     world.expect(answer.is_refusal, "properties", "a refusal (400)", f"HTTP {answer.status}")
-    for arguments in ({"body": {}}, {}):
+    both: tuple[dict[str, Any], ...] = ({"body": {}}, {})
+    for arguments in both:
         answer = world.call("connectionsToken", who, **arguments, **connector.path)
-        world.expect(answer.status not in {400, 415, 422}, "empty", "no refusal", f"{arguments}: HTTP {answer.status}")
+        world.expect(
+            answer.status not in {400, 415, 422},
+            "empty",
+            "no refusal",
+            f"{arguments}: HTTP {answer.status}",
+        )
 
 
 @law("VLT-VAL-07", "validation", "sessionsCreate: the body is optional", "contract")
 def a_session_needs_no_body(world: World) -> None:
     """A session is created without a body, with an empty one, and with every documented property."""
     who = world.who()
-    for aspect, arguments in (("no body", {}), ("empty", {"body": {}}), ("full", {"body": right(world.target.contract.operations["sessionsCreate"].body or {})})):
+    for aspect, arguments in (
+        ("no body", {}),
+        ("empty", {"body": {}}),
+        ("full", {"body": right(world.target.contract.operations["sessionsCreate"].body or {})}),
+    ):
         answer = world.call("sessionsCreate", who, **arguments)
-        world.expect(answer.is_good, aspect, "a session", f"HTTP {answer.status} {answer.body[:200]!r}")
+        world.expect(
+            answer.is_good, aspect, "a session", f"HTTP {answer.status} {answer.body[:200]!r}"
+        )

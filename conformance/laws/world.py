@@ -11,7 +11,9 @@ from conformance.failures import Answer, Exchange, Failure, Request
 from conformance.laws.registry import Law
 from conformance.target import Application, Principal, Target
 
-VOLATILE = frozenset({"authorize_url", "revoke_url", "updated_at", "modified", "request_count_updated"})
+VOLATILE = frozenset(
+    {"authorize_url", "revoke_url", "updated_at", "modified", "request_count_updated"}
+)
 TELLING = frozenset({"VLT-ENV-01", "VLT-ENV-02", "VLT-ENV-03", "VLT-ENV-07"})
 RETURN_URL = "https://app.conformance.example/done"
 
@@ -35,7 +37,7 @@ class Connector:
     mappings: tuple[str, ...] = ()
 
     @property
-    def path(self) -> dict[str, str]:
+    def path(self) -> dict[str, Any]:
         """The path parameters that name a connection to it."""
         return {"unified_api": self.unified_api, "service_id": self.service_id}
 
@@ -187,6 +189,13 @@ class World:
                     return row
         raise NotJudged("the catalogue has no connector for it")
 
+    def plains(self) -> list[Connector]:
+        """Return the connectors whose settings are all they need, in the order of this world."""
+        kinds = ("apiKey", "basic", "custom")
+        return [
+            row for kind in kinds for row in self._order if row.auth_type == kind and row.required
+        ]
+
     def plain(self, fields: int = 1) -> Connector:
         """Return a connector whose settings are all it needs."""
         return self.connector("apiKey", "basic", "custom", fields=fields)
@@ -250,7 +259,9 @@ class World:
 
     # --- consent ---
 
-    def consent(self, authorize_url: str, decision: str = "approve", **query: str) -> tuple[str, list[Answer]]:
+    def consent(
+        self, authorize_url: str, decision: str = "approve", **query: str
+    ) -> tuple[str, list[Answer]]:
         """Walk from an authorize link to where the provider's answer leads; return that address.
 
         How a consent is given without a person is a capability of the deployment: a decision on
@@ -258,17 +269,25 @@ class World:
         """
         way = self.target.capabilities.get("consent")
         if way is None:
-            raise NotJudged("no consent can be given here without a person (--capability consent=mock)")
+            raise NotJudged(
+                "no consent can be given here without a person (--capability consent=mock)"
+            )
         if way == "code" and decision != "approve":
             raise NotJudged("a denial cannot be given here without a person")
         first = self.target.follow(authorize_url)
-        more = {"redirect_uri": RETURN_URL, **({"mock_consent": decision} if way == "mock" else {}), **query}
+        more = {
+            "redirect_uri": RETURN_URL,
+            **({"mock_consent": decision} if way == "mock" else {}),
+            **query,
+        }
         request = replace(first, query=(*first.query, *more.items()))
         answers = [self.send("connectionsAuthorize", request)]
         if way == "code" and answers[0].status in {301, 302, 303, 307}:
             state = state_of(answers[0].location) or state_of(authorize_url)
             pairs = (("state", state), ("code", "conformance-code"))
-            answers.append(self.send("connectionsCallback", Request("GET", "/vault/callback", pairs)))
+            answers.append(
+                self.send("connectionsCallback", Request("GET", "/vault/callback", pairs))
+            )
         for _ in range(6):
             location = answers[-1].location
             if not location or location.startswith(RETURN_URL) or not self.target.is_own(location):
@@ -293,7 +312,9 @@ def difference(before: Any, after: Any) -> str:
     """Tell in a few words where two values differ."""
     if isinstance(before, dict) and isinstance(after, dict):
         keys = [k for k in {**before, **after} if before.get(k, ...) != after.get(k, ...)]
-        return "; ".join(f"{k}: {_short(before.get(k), 120)} -> {_short(after.get(k), 120)}" for k in keys[:4])
+        return "; ".join(
+            f"{k}: {_short(before.get(k), 120)} -> {_short(after.get(k), 120)}" for k in keys[:4]
+        )
     return f"{_short(before, 200)} -> {_short(after, 200)}"
 
 

@@ -16,7 +16,7 @@ from conformance.failures import Answer, Exchange, Failure
 from conformance.laws import LAWS
 from conformance.laws.validation import base_body, prepared, request_with, with_bodies
 from conformance.laws.world import NotJudged, World
-from conformance.phases import Context, phase
+from conformance.phases.registry import Context, phase
 from conformance.run_events import CaseJudged
 from conformance.second_judge import SecondJudge
 from conformance.strategies import places
@@ -33,7 +33,26 @@ GROUNDS = {
     LEGAL: ("VLT-VAL-02", "VLT-CNX-02", "VLT-CNX-05", "VLT-ENV-01"),
     SECOND: ("VLT-ENV-01", "VLT-ENV-02", "VLT-ENV-03", "VLT-ENV-04", "VLT-ENV-07", "VLT-HDR-01"),
 }
-_VALUES: tuple[Any, ...] = (None, True, False, 0, -1, 1.5, 10**18, "", "x", "text with blanks", "ünï😀", "2026-01-01", [], ["x"], [[]], {}, {"x": 1}, {"x": {"y": None}})
+_VALUES: tuple[Any, ...] = (
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1.5,
+    10**18,
+    "",
+    "x",
+    "text with blanks",
+    "ünï😀",
+    "2026-01-01",
+    [],
+    ["x"],
+    [[]],
+    {},
+    {"x": 1},
+    {"x": {"y": None}},
+)
 EACH = 40
 
 
@@ -69,7 +88,12 @@ def _failure(law: str, context: Context, exchange: Exchange, expected: str, seen
         aspect=exchange.operation_id if law != SECOND else "",
         operation=exchange.operation_id,
         exchanges=(exchange,),
-        replay={"kind": "case", "seed": context.seed, "builds_on": list(GROUNDS[law]), "laws": ["VLT-VAL-01", "VLT-VAL-02"]},
+        replay={
+            "kind": "case",
+            "seed": context.seed,
+            "builds_on": list(GROUNDS[law]),
+            "laws": ["VLT-VAL-01", "VLT-VAL-02"],
+        },
     )
 
 
@@ -77,21 +101,34 @@ def _freely_valued(operation: Operation, body: Any) -> bool:
     """Whether a legal body may still be refused for what its values mean."""
     if not isinstance(body, dict):
         return True
-    return operation.operation_id in {"sessionsCreate", "connectionsImport"} or "configuration" in body or body.get("consumer_id") == ""
+    return (
+        operation.operation_id in {"sessionsCreate", "connectionsImport"}
+        or "configuration" in body
+        or body.get("consumer_id") == ""
+    )
 
 
-def _judge(context: Context, operation: Operation, exchange: Exchange, body: Any) -> Failure | None:
+def verdict(
+    context: Context, operation: Operation, exchange: Exchange, body: Any
+) -> Failure | None:
+    """Return the failure of an exchange, judged by the body that was sent."""
     answer: Answer = exchange.answer
     problems = context.target.contract.body_problems(operation.operation_id, body)
     if problems and not answer.is_refusal:
         told = "; ".join(f"{p.pointer} {p.keyword}" for p in problems[:3])
         return _failure(ILLEGAL, context, exchange, f"a refusal: {told}", f"HTTP {answer.status}")
     if not problems and answer.status == 400 and not _freely_valued(operation, body):
-        return _failure(LEGAL, context, exchange, "no refusal", f"HTTP {answer.status} {answer.body[:200]!r}")
+        return _failure(
+            LEGAL, context, exchange, "no refusal", f"HTTP {answer.status} {answer.body[:200]!r}"
+        )
     return None
 
 
-@phase("coverage", "bodies changed by chance, judged by what was sent; a second judge of answers", lambda c: len(c.target.contract.operations))
+@phase(
+    "coverage",
+    "bodies changed by chance, judged by what was sent; a second judge of answers",
+    lambda c: len(c.target.contract.operations),
+)
 def judge_cases(context: Context) -> Iterator[CaseJudged]:
     """Send mutated bodies to every operation that takes one, and show every kind of answer to the second judge."""
     if context.only:
@@ -121,19 +158,25 @@ def _mutations(context: Context) -> Iterator[CaseJudged]:
         rng = random.Random(f"{context.seed} {operation.operation_id}")  # noqa: S311 - repeatable, not secret
         try:
             if not context.catalogue and "{service_id}" in operation.path:
-                raise NotJudged("the catalogue is empty")
+                raise NotJudged("the catalogue is empty")  # noqa: TRY301
             who = prepared(world, operation, f"gen-{operation.operation_id.lower()}")
             base = base_body(world, operation, who)
             for _ in range(EACH):
                 body = mutated(rng, operation.body or {}, base)
-                if operation.operation_id == "consumersAdd" and isinstance(body, dict) and isinstance(body.get("consumer_id"), str):
+                if (
+                    operation.operation_id == "consumersAdd"
+                    and isinstance(body, dict)
+                    and isinstance(body.get("consumer_id"), str)
+                ):
                     body["consumer_id"] = who.consumer_id
-                exchange = context.target.send(operation.operation_id, request_with(world, operation, who, body), quiet=True)
+                exchange = context.target.send(
+                    operation.operation_id, request_with(world, operation, who, body), quiet=True
+                )
                 judged += 1
                 if exchange.answer.is_refusal:
                     for listener in context.target.listeners:
                         listener(exchange)
-                found = _judge(context, operation, exchange, body)
+                found = verdict(context, operation, exchange, body)
                 if found:
                     failures.setdefault(found.law, found)
         except NotJudged as why:
@@ -158,7 +201,16 @@ def _second(context: Context, second: SecondJudge, seen: list[Exchange]) -> Iter
     begun, judged = time.perf_counter(), 0
     failures: list[Failure] = []
     world = World(context.target, LAWS["VLT-CNX-11"], context.seed, context.catalogue, turn=81)
-    for law in ("VLT-CNX-11", "VLT-CSM-06", "VLT-MAP-01", "VLT-RES-02", "VLT-SES-04", "VLT-LOG-01", "VLT-CNT-03", "VLT-OAU-04"):
+    for law in (
+        "VLT-CNX-11",
+        "VLT-CSM-06",
+        "VLT-MAP-01",
+        "VLT-RES-02",
+        "VLT-SES-04",
+        "VLT-LOG-01",
+        "VLT-CNT-03",
+        "VLT-OAU-04",
+    ):
         if not context.profile.may_write:
             break
         world.law = LAWS[law]
@@ -175,5 +227,18 @@ def _second(context: Context, second: SecondJudge, seen: list[Exchange]) -> Iter
         judged += 1
         told = second.problem(exchange)
         if told:
-            failures.append(_failure(SECOND, context, exchange, "an answer that openapi-core accepts", told))
-    yield CaseJudged("coverage", SECOND, PROMISES[SECOND], "envelope", "failed" if failures else "passed" if judged else "not judged", "" if judged else "no answer was seen", judged, 0, time.perf_counter() - begun, tuple(failures))
+            failures.append(
+                _failure(SECOND, context, exchange, "an answer that openapi-core accepts", told)
+            )
+    yield CaseJudged(
+        "coverage",
+        SECOND,
+        PROMISES[SECOND],
+        "envelope",
+        "failed" if failures else "passed" if judged else "not judged",
+        "" if judged else "no answer was seen",
+        judged,
+        0,
+        time.perf_counter() - begun,
+        tuple(failures),
+    )

@@ -8,7 +8,7 @@ import contextlib
 import io
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, settings
@@ -18,16 +18,18 @@ from hypothesis.errors import HypothesisException
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from conformance.failures import Answer, Exchange, Failure
-from conformance.laws.world import Connector, still
+from conformance.laws.world import Connector
 from conformance.model import Facts, Key, Mind, states
-from conformance.phases import Context, phase
+from conformance.phases.registry import Context, phase
 from conformance.run_events import CaseJudged
 from conformance.target import BudgetSpent, Principal, TargetUnreachable
 
 Step = tuple[str, dict[str, Any]]
 
 LAW = "VLT-HIS-01"
-PROMISE = "After any history of calls the deployment holds what the model holds, for every consumer."
+PROMISE = (
+    "After any history of calls the deployment holds what the model holds, for every consumer."
+)
 # Which laws say the same of one side of the model: where they failed, a history tells nothing new.
 AREA_BY_ASPECT = {
     "state": "state",
@@ -74,7 +76,9 @@ class Walk:
         self.steps.append((name, dict(arguments)))
         who = self.cast.principals[arguments["who"] % len(self.cast.principals)]
         connectors = self.cast.connectors
-        connector = connectors[arguments.get("connector", 0) % len(connectors)] if connectors else None
+        connector = (
+            connectors[arguments.get("connector", 0) % len(connectors)] if connectors else None
+        )
         getattr(self, f"_{name}")(who, connector, arguments)
         if connector is not None:
             self._compare(who, connector)
@@ -95,8 +99,14 @@ class Walk:
         value = str(arguments.get("value", "v"))
         out: dict[str, Any] = {}
         for row in connector.required[:count]:
-            options = [o["value"] for o in row.get("options") or () if isinstance(o, dict) and "value" in o]
-            text = f"https://{value}.example.com" if row.get("type") == "url" or "url" in str(row["id"]) else f"x{value}"
+            options = [
+                o["value"] for o in row.get("options") or () if isinstance(o, dict) and "value" in o
+            ]
+            text = (
+                f"https://{value}.example.com"
+                if row.get("type") == "url" or "url" in str(row["id"])
+                else f"x{value}"
+            )
             out[str(row["id"])] = options[0] if options else text
         if arguments.get("extra") is not None:
             out["extra"] = arguments["extra"]
@@ -133,7 +143,11 @@ class Walk:
             raise Parted("refused", "an added connection can be updated", f"HTTP {answer.status}")
 
     def _wrong(self, who: Principal, connector: Connector, arguments: Mapping[str, Any]) -> None:
-        body = {"settings": {"extra": arguments["value"]}, "metadata": {"mark": arguments["value"]}, "enabled": "maybe"}
+        body = {
+            "settings": {"extra": arguments["value"]},
+            "metadata": {"mark": arguments["value"]},
+            "enabled": "maybe",
+        }
         self._call("connectionsUpdate", who, body=body, **connector.path)
 
     def _delete(self, who: Principal, connector: Connector, arguments: Mapping[str, Any]) -> None:
@@ -149,26 +163,42 @@ class Walk:
     def _import(self, who: Principal, connector: Connector, arguments: Mapping[str, Any]) -> None:
         if not connector.redirects:
             return
-        tokens = {"access_token": f"canary-{arguments['value']}-at", "issued_at": "2026-01-01T00:00:00.000Z", "expires_in": 315_360_000}
+        tokens = {
+            "access_token": f"canary-{arguments['value']}-at",
+            "issued_at": "2026-01-01T00:00:00.000Z",
+            "expires_in": 315_360_000,
+        }
         self.context.target.secrets.add(tokens["access_token"], "VAULT_IMPORT_ACCESS_TOKEN")  # type: ignore[arg-type]
         body = self._body(connector, arguments)
         body.pop("enabled", None)
-        answer = self._call("connectionsImport", who, body={**body, "credentials": tokens}, **connector.path)
+        answer = self._call(
+            "connectionsImport", who, body={**body, "credentials": tokens}, **connector.path
+        )
         if answer.is_good:
-            self.mind.write(self._key(who), (connector.unified_api, connector.service_id), body, token=True)
+            self.mind.write(
+                self._key(who), (connector.unified_api, connector.service_id), body, token=True
+            )
 
-    def _consumer(self, who: Principal, connector: Connector | None, arguments: Mapping[str, Any]) -> None:
+    def _consumer(
+        self, who: Principal, connector: Connector | None, arguments: Mapping[str, Any]
+    ) -> None:
         del connector
         known = self.mind.exists(self._key(who))
         metadata = {"user_name": arguments["value"]}
         operation = "consumersUpdate" if known else "consumersAdd"
-        body = {"metadata": metadata} if known else {"consumer_id": who.consumer_id, "metadata": metadata}
+        body = (
+            {"metadata": metadata}
+            if known
+            else {"consumer_id": who.consumer_id, "metadata": metadata}
+        )
         answer = self._call(operation, who, body=body)
         if not answer.is_good:
             raise Parted("refused", f"{operation} succeeds", f"HTTP {answer.status}")
         self.mind.describe(self._key(who), metadata)
 
-    def _forget(self, who: Principal, connector: Connector | None, arguments: Mapping[str, Any]) -> None:
+    def _forget(
+        self, who: Principal, connector: Connector | None, arguments: Mapping[str, Any]
+    ) -> None:
         del connector, arguments
         known = self.mind.exists(self._key(who))
         answer = self._call("consumersDelete", who)
@@ -179,7 +209,9 @@ class Walk:
         if answer.is_good:
             raise Parted("gone", "a deleted consumer is not found", f"HTTP {answer.status}")
 
-    def _session(self, who: Principal, connector: Connector | None, arguments: Mapping[str, Any]) -> None:
+    def _session(
+        self, who: Principal, connector: Connector | None, arguments: Mapping[str, Any]
+    ) -> None:
         del connector, arguments
         answer = self._call("sessionsCreate", who)
         if not answer.is_good:
@@ -189,7 +221,11 @@ class Walk:
 
     def _compare(self, actor: Principal, connector: Connector) -> None:
         key = (connector.unified_api, connector.service_id)
-        facts = Facts(connector.auth_type, tuple(str(f["id"]) for f in connector.required), connector.validates)
+        facts = Facts(
+            connector.auth_type,
+            tuple(str(f["id"]) for f in connector.required),
+            connector.validates,
+        )
         for who in self.cast.principals:
             own = who == actor
             if not own and not self.mind.exists(self._key(who)):
@@ -205,7 +241,9 @@ class Walk:
                 raise Parted(aspect if own else "others", expected, seen)
         self._counted(actor)
 
-    def _wrong_side(self, item: Mapping[str, Any], held: Any, allowed: frozenset[str]) -> tuple[str, str, str] | None:
+    def _wrong_side(
+        self, item: Mapping[str, Any], held: Any, allowed: frozenset[str]
+    ) -> tuple[str, str, str] | None:
         if item.get("state") not in allowed:
             return "state", " or ".join(sorted(allowed)), str(item.get("state"))
         if held is None:
@@ -234,7 +272,11 @@ class Walk:
             if metadata.get(name) != want:
                 raise Parted("consumer", f"{name}: {want!r}", repr(metadata.get(name)))
         rows = [r for r in answer.item.get("connections") or () if isinstance(r, dict)]
-        listed = {(r.get("unified_api"), r.get("service_id")) for r in rows if r.get("state") != "available"}
+        listed = {
+            (r.get("unified_api"), r.get("service_id"))
+            for r in rows
+            if r.get("state") != "available"
+        }
         mine = set(self.mind.connections.get(key, {}))
         if "connections" in answer.item and listed != mine:
             raise Parted("list", str(sorted(mine)), str(sorted(map(str, listed))))
@@ -243,7 +285,11 @@ class Walk:
 def cast_for(context: Context, number: int) -> Cast:
     """Return the principals and connectors of the history with that number."""
     stem = f"{context.target.prefix}his{number}-"
-    principals = [Principal(app, stem + name) for app in context.target.applications[:2] for name in ("a", "b")]
+    principals = [
+        Principal(app, stem + name)
+        for app in context.target.applications[:2]
+        for name in ("a", "b")
+    ]
     rows: list[Connector] = []
     for kinds in (("apiKey", "basic"), ("oauth2",), ("custom", "basic"), ("none",)):
         found = [c for c in context.catalogue if c.auth_type in kinds and c not in rows]
@@ -252,10 +298,18 @@ def cast_for(context: Context, number: int) -> Cast:
 
 
 VALUES = st.text(alphabet="abcdefghij0123456789", min_size=1, max_size=6)
-EXTRAS = st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=6).filter(lambda t: t.isprintable()) | st.lists(st.integers(0, 3), max_size=2)
+EXTRAS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-9, 9)
+    | st.text(max_size=6).filter(lambda t: t.isprintable())
+    | st.lists(st.integers(0, 3), max_size=2)
+)
 
 
-def machine_for(context: Context, walks: list[Walk], deadline: float) -> type[RuleBasedStateMachine]:
+def machine_for(  # noqa: C901 - one function a rule
+    context: Context, walks: list[Walk], deadline: float
+) -> type[RuleBasedStateMachine]:
     """Return the machine whose rules are the steps of a history."""
     index, few = st.integers(0, 3), st.integers(0, 3)
     kinds = st.integers(0, 4)
@@ -267,7 +321,9 @@ def machine_for(context: Context, walks: list[Walk], deadline: float) -> type[Ru
             walks.append(self.walk)
 
         def _step(self, name: str, **arguments: Any) -> None:
-            if context.target.clock.now() > deadline and not any(w.steps and getattr(w, "parted", None) for w in walks):
+            if context.target.clock.now() > deadline and not any(
+                w.steps and getattr(w, "parted", None) for w in walks
+            ):
                 raise BudgetSpent("the time is spent")
             try:
                 self.walk.step(name, arguments)
@@ -275,11 +331,25 @@ def machine_for(context: Context, walks: list[Walk], deadline: float) -> type[Ru
                 self.walk.parted = parted  # type: ignore[attr-defined]
                 raise
 
-        @rule(who=index, connector=kinds, fields=few, value=VALUES, extra=EXTRAS, mark=st.none() | VALUES)
+        @rule(
+            who=index,
+            connector=kinds,
+            fields=few,
+            value=VALUES,
+            extra=EXTRAS,
+            mark=st.none() | VALUES,
+        )
         def add(self, **arguments: Any) -> None:
             self._step("add", **arguments)
 
-        @rule(who=index, connector=kinds, fields=few, value=VALUES, extra=EXTRAS, mark=st.none() | VALUES)
+        @rule(
+            who=index,
+            connector=kinds,
+            fields=few,
+            value=VALUES,
+            extra=EXTRAS,
+            mark=st.none() | VALUES,
+        )
         def update(self, **arguments: Any) -> None:
             self._step("update", **arguments)
 
@@ -315,18 +385,34 @@ def machine_for(context: Context, walks: list[Walk], deadline: float) -> type[Ru
     return Machine
 
 
-@phase("stateful", "chance histories beside a model, shrunk to the shortest", lambda c: 1 if c.catalogue and c.profile.may_write and c.profile.histories else 0)
+@phase(
+    "stateful",
+    "chance histories beside a model, shrunk to the shortest",
+    lambda c: 1 if c.catalogue and c.profile.may_write and c.profile.histories else 0,
+)
 def judge_histories(context: Context) -> Iterator[CaseJudged]:
     """Walk histories of chance until one parts from the model, and shrink it."""
     profile = context.profile
     if not context.catalogue or not profile.may_write or not profile.histories or context.only:
         why = "nothing may be written" if not profile.may_write else "the catalogue is empty"
         if not context.only and profile.histories:
-            yield CaseJudged("stateful", LAW, "histories agree with the model", "state", "not judged", why, 0, 0, 0.0)
+            yield CaseJudged(
+                "stateful",
+                LAW,
+                "histories agree with the model",
+                "state",
+                "not judged",
+                why,
+                0,
+                0,
+                0.0,
+            )
         return
     begun, requests = time.perf_counter(), context.target.requests
     walks: list[Walk] = []
-    deadline = min(context.target.deadline or 1e18, context.target.clock.now() + profile.seconds / 2)
+    deadline = min(
+        context.target.deadline or 1e18, context.target.clock.now() + profile.seconds / 2
+    )
     machine = machine_for(context, walks, deadline)
     config = settings(
         max_examples=profile.histories,
@@ -383,7 +469,12 @@ def _told(context: Context, walks: Sequence[Walk]) -> tuple[Failure, ...]:
     short = min(reversed(parted), key=lambda w: len(w.steps))
     why: Parted = short.parted  # type: ignore[attr-defined]
     broken = context.broken()
-    grounds = [law for law in sorted(broken) if law != LAW and (law.startswith(FOLLOWS.get(why.aspect, ("VLT-",))) or law.startswith(("VLT-ENV", "VLT-ISO", "VLT-VAL")))]
+    grounds = [
+        law
+        for law in sorted(broken)
+        if law != LAW
+        and law.startswith((*FOLLOWS.get(why.aspect, ("VLT-",)), "VLT-ENV", "VLT-ISO", "VLT-VAL"))
+    ]
     text = " → ".join(f"{name} {dict(arguments)}" for name, arguments in short.steps)
     return (
         Failure(
@@ -392,12 +483,19 @@ def _told(context: Context, walks: Sequence[Walk]) -> tuple[Failure, ...]:
             area=AREA_BY_ASPECT.get(why.aspect, "state"),
             promise=PROMISE,
             expected=why.expected,
-            seen=context.target.secrets.hidden(f"{why.seen} after {len(short.steps)} steps: {text}"),
+            seen=context.target.secrets.hidden(
+                f"{why.seen} after {len(short.steps)} steps: {text}"
+            ),
             source="guide: connection states; the reference model (documented)",
             aspect=why.aspect,
             operation=short.exchanges[-1].operation_id if short.exchanges else "",
             exchanges=tuple(short.exchanges[-8:]),
-            replay={"kind": "history", "seed": context.seed, "steps": [list(s) for s in short.steps], "builds_on": grounds},
+            replay={
+                "kind": "history",
+                "seed": context.seed,
+                "steps": [list(s) for s in short.steps],
+                "builds_on": grounds,
+            },
         ),
     )
 
@@ -411,6 +509,3 @@ def replay_history(context: Context, steps: Sequence[Sequence[Any]]) -> Parted |
     except Parted as parted:
         return parted
     return None
-
-
-__all__ = ["Walk", "judge_histories", "replace", "replay_history", "still"]

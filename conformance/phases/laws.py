@@ -7,12 +7,31 @@ from dataclasses import dataclass, replace
 from conformance.failures import Failure
 from conformance.laws import LAWS, Law
 from conformance.laws.world import Connector, NotJudged, World
-from conformance.phases import Context, phase
+from conformance.phases.registry import Context, phase
 from conformance.run_events import CaseJudged, Outcome
 from conformance.target import BudgetSpent, GuardRefused, Target, TargetUnreachable
 
 # What finds most per second, and what others build on, comes first.
-ORDER = ("CSM", "CNX", "AUT", "ISO", "VAL", "PAG", "SES", "LOG", "CNT", "FIL", "MAP", "RES", "SEC", "CAS", "OAU", "HDR", "CCY", "LIM")
+ORDER = (
+    "CSM",
+    "CNX",
+    "AUT",
+    "ISO",
+    "VAL",
+    "PAG",
+    "SES",
+    "LOG",
+    "CNT",
+    "FIL",
+    "MAP",
+    "RES",
+    "SEC",
+    "CAS",
+    "OAU",
+    "HDR",
+    "CCY",
+    "LIM",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +48,9 @@ def chosen(only: Sequence[str] = (), shard: tuple[int, int] = (1, 1)) -> list[La
     return [law for index, law in enumerate(rows) if index % shard[1] == shard[0] - 1]
 
 
-def judge(law: Law, target: Target, seed: int, catalogue: tuple[Connector, ...], turn: int = 0) -> Judgement:
+def judge(
+    law: Law, target: Target, seed: int, catalogue: tuple[Connector, ...], turn: int = 0
+) -> Judgement:
     """Judge one law in a fresh world."""
     world = World(target, law, seed, catalogue, turn)
     started, requests = time.perf_counter(), target.requests
@@ -37,13 +58,15 @@ def judge(law: Law, target: Target, seed: int, catalogue: tuple[Connector, ...],
     reason = ""
     try:
         if not target.profile.may_write and not law.reads_only:
-            raise NotJudged("it writes, and this run only reads")
+            raise NotJudged("it writes, and this run only reads")  # noqa: TRY301
         law.judge(world)
     except (NotJudged, GuardRefused) as why:
         reason = str(why)
     except TargetUnreachable as why:
         last = world.exchanges[-1] if world.exchanges else None
-        reason = f"the deployment gave no answer: {why}" + (f" (after {last.operation_id})" if last else "")
+        reason = f"the deployment gave no answer: {why}" + (
+            f" (after {last.operation_id})" if last else ""
+        )
         world.expect(False, "no answer", "an answer", str(why))
     if world.failures:
         outcome = "failed"
@@ -64,18 +87,24 @@ def judge(law: Law, target: Target, seed: int, catalogue: tuple[Connector, ...],
     return Judgement(case, world)
 
 
-def run(laws: Iterable[Law], target: Target, seed: int, catalogue: tuple[Connector, ...]) -> Iterator[CaseJudged]:
+def run(
+    laws: Iterable[Law], target: Target, seed: int, catalogue: tuple[Connector, ...]
+) -> Iterator[CaseJudged]:
     """Judge laws one after the other; a failure is judged again in another world, to tell how steady it is."""
     for law in laws:
         try:
             first = judge(law, target, seed, catalogue)
         except BudgetSpent as why:
-            yield CaseJudged("laws", law.id, law.name, law.area, "not judged", f"the run ended: {why}", 0, 0, 0.0)
+            yield CaseJudged(
+                "laws", law.id, law.name, law.area, "not judged", f"the run ended: {why}", 0, 0, 0.0
+            )
             continue
         yield first.case
 
 
-def again(case: CaseJudged, target: Target, seed: int, catalogue: tuple[Connector, ...], turns: int) -> list[tuple[Failure, ...]]:
+def again(
+    case: CaseJudged, target: Target, seed: int, catalogue: tuple[Connector, ...], turns: int
+) -> list[tuple[Failure, ...]]:
     """Judge a law some more times, each in a world of its own, and return the failures of each."""
     law = LAWS[case.id]
     return [judge(law, target, seed, catalogue, turn + 1).case.failures for turn in range(turns)]
@@ -86,7 +115,13 @@ def unsure(case: CaseJudged, why: str) -> CaseJudged:
     return replace(case, outcome="not judged", reason=why, failures=())
 
 
-@phase("laws", "promises across several calls, each in a world of its own", lambda c: len(chosen(c.only, c.shard)))
+@phase(
+    "laws",
+    "promises across several calls, each in a world of its own",
+    lambda c: len(chosen(c.only, c.shard)),
+)
 def judge_laws(context: Context) -> Iterator[CaseJudged]:
     """Judge the laws that were chosen."""
-    yield from run(chosen(context.only, context.shard), context.target, context.seed, context.catalogue)
+    yield from run(
+        chosen(context.only, context.shard), context.target, context.seed, context.catalogue
+    )

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from conformance.failures import Answer, Exchange, Failure, Request
-from conformance.phases import Context, phase
-from conformance.run_events import CaseJudged
+from conformance.phases.registry import Context, phase
+from conformance.run_events import CaseJudged, Outcome
 from conformance.target import BudgetSpent, HttpTransport, Principal, TargetUnreachable
 
 LAW = "VLT-ROB-01"
@@ -23,12 +23,25 @@ def _wires(host: str, key: str, app: str) -> dict[str, bytes]:
         "request line": b"VAULT please\r\n\r\n",
         "header": get + head + b"no colon here\r\nConnection: close\r\n\r\n",
         "long header": get + head + b"x-long: " + b"a" * 70_000 + b"\r\nConnection: close\r\n\r\n",
-        "many headers": get + head + b"".join(b"x-%d: 1\r\n" % n for n in range(300)) + b"Connection: close\r\n\r\n",
-        "two lengths": b"POST /vault/sessions HTTP/1.1\r\n" + head + b"Content-Length: 2\r\nContent-Length: 3\r\nConnection: close\r\n\r\n{}",
-        "negative length": b"POST /vault/sessions HTTP/1.1\r\n" + head + b"Content-Length: -5\r\nConnection: close\r\n\r\n",
-        "bad chunk": b"POST /vault/sessions HTTP/1.1\r\n" + head + b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
-        "torn body": b"POST /vault/sessions HTTP/1.1\r\n" + head + b"Content-Type: application/json\r\nContent-Length: 50\r\n\r\n{",
-        "raw bytes in path": b"GET /vault/consumers/\xff\xfe\x80 HTTP/1.1\r\n" + head + b"Connection: close\r\n\r\n",
+        "many headers": get
+        + head
+        + b"".join(b"x-%d: 1\r\n" % n for n in range(300))
+        + b"Connection: close\r\n\r\n",
+        "two lengths": b"POST /vault/sessions HTTP/1.1\r\n"
+        + head
+        + b"Content-Length: 2\r\nContent-Length: 3\r\nConnection: close\r\n\r\n{}",
+        "negative length": b"POST /vault/sessions HTTP/1.1\r\n"
+        + head
+        + b"Content-Length: -5\r\nConnection: close\r\n\r\n",
+        "bad chunk": b"POST /vault/sessions HTTP/1.1\r\n"
+        + head
+        + b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n{}\r\n0\r\n\r\n",
+        "torn body": b"POST /vault/sessions HTTP/1.1\r\n"
+        + head
+        + b"Content-Type: application/json\r\nContent-Length: 50\r\n\r\n{",
+        "raw bytes in path": b"GET /vault/consumers/\xff\xfe\x80 HTTP/1.1\r\n"
+        + head
+        + b"Connection: close\r\n\r\n",
     }
 
 
@@ -37,8 +50,15 @@ def _send(url: str, wire: bytes) -> tuple[int, float]:
     parts = urlsplit(url)
     begun = time.perf_counter()
     try:
-        with socket.create_connection((parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)), timeout=_SECONDS) as plain:
-            stream = ssl.create_default_context().wrap_socket(plain, server_hostname=parts.hostname) if parts.scheme == "https" else plain
+        with socket.create_connection(
+            (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)),
+            timeout=_SECONDS,
+        ) as plain:
+            stream = (
+                ssl.create_default_context().wrap_socket(plain, server_hostname=parts.hostname)
+                if parts.scheme == "https"
+                else plain
+            )
             stream.sendall(wire)
             stream.shutdown(socket.SHUT_WR)
             line = b""
@@ -56,11 +76,19 @@ def _send(url: str, wire: bytes) -> tuple[int, float]:
     return status, time.perf_counter() - begun
 
 
-@phase("robustness", "broken HTTP on the wire", lambda c: 9 if isinstance(c.target.transport, HttpTransport) else 0)
+@phase(
+    "robustness",
+    "broken HTTP on the wire",
+    lambda c: 9 if isinstance(c.target.transport, HttpTransport) else 0,
+)
 def judge_robustness(context: Context) -> Iterator[CaseJudged]:
     """Send broken HTTP, and ask for something plain after each."""
     target = context.target
-    if context.only or not isinstance(target.transport, HttpTransport) or not context.profile.may_write:
+    if (
+        context.only
+        or not isinstance(target.transport, HttpTransport)
+        or not context.profile.may_write
+    ):
         return
     app = target.applications[0]
     who = Principal(app, f"{target.prefix}rob")
@@ -77,7 +105,9 @@ def judge_robustness(context: Context) -> Iterator[CaseJudged]:
         reason = ""
         try:
             answer = target.call("consumersAll", who, query={"limit": 1}).answer
-            wrong = wrong or ("" if answer.is_good else f"the next request got HTTP {answer.status}")
+            wrong = wrong or (
+                "" if answer.is_good else f"the next request got HTTP {answer.status}"
+            )
         except TargetUnreachable as why:
             wrong = f"the next request got no answer: {why}"
         except BudgetSpent as why:
@@ -87,7 +117,31 @@ def judge_robustness(context: Context) -> Iterator[CaseJudged]:
             shown = Request("GET", "/vault/consumers", (("limit", "1"),))
             exchange = Exchange("consumersAll", shown, Answer(max(status, 0), {}, b"", seconds))
             failures = (
-                Failure(LAW, "broken HTTP is refused", "limits", PROMISE, "a refusal or a closed connection", f"{aspect}: {wrong}", "RFC 9112", aspect, "", True, (exchange,), {"kind": "case", "builds_on": ["VLT-ENV-01", "VLT-LIM-06"]}),
+                Failure(
+                    LAW,
+                    "broken HTTP is refused",
+                    "limits",
+                    PROMISE,
+                    "a refusal or a closed connection",
+                    f"{aspect}: {wrong}",
+                    "RFC 9112",
+                    aspect,
+                    "",
+                    True,
+                    (exchange,),
+                    {"kind": "case", "builds_on": ["VLT-ENV-01", "VLT-LIM-06"]},
+                ),
             )
-        outcome = "failed" if failures else "not judged" if reason else "passed"
-        yield CaseJudged("robustness", f"{LAW} {aspect}", f"broken HTTP: {aspect}", "limits", outcome, reason, 1, 2, time.perf_counter() - begun, failures)  # type: ignore[arg-type]
+        outcome: Outcome = "failed" if failures else "not judged" if reason else "passed"
+        yield CaseJudged(
+            "robustness",
+            f"{LAW} {aspect}",
+            f"broken HTTP: {aspect}",
+            "limits",
+            outcome,
+            reason,
+            1,
+            2,
+            time.perf_counter() - begun,
+            failures,
+        )

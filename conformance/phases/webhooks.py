@@ -15,8 +15,8 @@ import jsonschema_rs
 from conformance.failures import Request
 from conformance.laws.registry import LAWS, law
 from conformance.laws.world import Connector, NotJudged, World
-from conformance.phases import Context, phase
 from conformance.phases.laws import judge
+from conformance.phases.registry import Context, phase
 from conformance.run_events import CaseJudged
 from conformance.target import BudgetSpent, Principal
 
@@ -72,7 +72,9 @@ class Receiver:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        ).start()
 
     def close(self) -> None:
         """Stop listening."""
@@ -82,10 +84,21 @@ class Receiver:
 
     def of(self, who: Principal, event: str = "") -> list[Delivery]:
         """Return the deliveries about a consumer, of one event type."""
-        rows = [d for d in self.deliveries if (d.payload.get("entity") or {}).get("consumer_id") == who.consumer_id or str(d.payload.get("entity_id", "")).endswith(who.consumer_id)]
-        return [d for d in rows if event in {"", d.payload.get("event_type"), d.headers.get("x-apideck-event-type")}]
+        rows = [
+            d
+            for d in self.deliveries
+            if (d.payload.get("entity") or {}).get("consumer_id") == who.consumer_id
+            or str(d.payload.get("entity_id", "")).endswith(who.consumer_id)
+        ]
+        return [
+            d
+            for d in rows
+            if event in {"", d.payload.get("event_type"), d.headers.get("x-apideck-event-type")}
+        ]
 
-    def wait(self, who: Principal, event: str, count: int = 1, patience: float = _PATIENCE) -> list[Delivery]:
+    def wait(
+        self, who: Principal, event: str, count: int = 1, patience: float = _PATIENCE
+    ) -> list[Delivery]:
         """Wait for deliveries, a few seconds at most."""
         until = time.monotonic() + patience
         while time.monotonic() < until and len(self.of(who, event)) < count:
@@ -104,7 +117,11 @@ def signature(key: str, body: bytes) -> str:
 
 def _signatures(key: str, body: bytes) -> set[str]:
     escaped = json.dumps(json.loads(body), sort_keys=True, separators=(",", ":")).encode()
-    return {signature(key, body), hmac.new(key.encode(), body, hashlib.sha256).hexdigest(), hmac.new(key.encode(), escaped, hashlib.sha256).hexdigest()}
+    return {
+        signature(key, body),
+        hmac.new(key.encode(), body, hashlib.sha256).hexdigest(),
+        hmac.new(key.encode(), escaped, hashlib.sha256).hexdigest(),
+    }
 
 
 def subscribe(context: Context) -> bool:
@@ -117,7 +134,9 @@ def subscribe(context: Context) -> bool:
     )
     for path, body in ways:
         headers = (("content-type", "application/json"),)
-        answer = target.transport.exchange(Request("POST", path, (), headers, json.dumps(body).encode()))
+        answer = target.transport.exchange(
+            Request("POST", path, (), headers, json.dumps(body).encode())
+        )
         if answer.is_good:
             target.capabilities["webhooks"] = path
             return True
@@ -133,7 +152,13 @@ def _journey(world: World) -> tuple[Principal, Connector]:
     return who, connector
 
 
-@law("VLT-HOK-01", "webhooks", _EVENTS, "contract", builds_on=("VLT-CNX-02", "VLT-CNX-05", "VLT-CNX-09", "VLT-CNX-11", "VLT-CNX-12"))
+@law(
+    "VLT-HOK-01",
+    "webhooks",
+    _EVENTS,
+    "contract",
+    builds_on=("VLT-CNX-02", "VLT-CNX-05", "VLT-CNX-09", "VLT-CNX-11", "VLT-CNX-12"),
+)
 def each_transition_raises_its_event(world: World) -> None:
     """Adding, completing, disabling and deleting a connection raise created, updated, callable, disabled, deleted."""
     _receiver(world)
@@ -159,20 +184,35 @@ def an_event_fits_the_contract(world: World) -> None:
         problems = [e.message for e in judge_.iter_errors(payload)]
         world.expect(not problems, "schema", "a ConnectionEvent", problems[:2])
         told = delivery.headers.get("x-apideck-event-type")
-        world.expect(told == payload.get("event_type"), "type", f"{payload.get('event_type')} in the header", told)
-        world.expect(delivery.headers.get("x-apideck-idempotency-key"), "key", "an idempotency key", "none")
+        world.expect(
+            told == payload.get("event_type"),
+            "type",
+            f"{payload.get('event_type')} in the header",
+            told,
+        )
+        world.expect(
+            delivery.headers.get("x-apideck-idempotency-key"), "key", "an idempotency key", "none"
+        )
         entity = payload.get("entity") or {}
         seen = (entity.get("consumer_id"), entity.get("unified_api"), entity.get("service_id"))
         want = (who.consumer_id, connector.unified_api, connector.service_id)
         world.expect(seen == want, "entity", str(want), seen)
         if payload.get("event_type") == "vault.connection.callable":
-            world.expect(entity.get("state") == "callable", "state", "callable", entity.get("state"))
+            world.expect(
+                entity.get("state") == "callable", "state", "callable", entity.get("state")
+            )
         if payload.get("event_type") == "vault.connection.disabled":
             world.expect(entity.get("enabled") is False, "enabled", "false", entity.get("enabled"))
     world.need(world.judged, "no event was delivered")
 
 
-@law("VLT-HOK-03", "webhooks", "guide: webhook signature verification", "documented", builds_on=("VLT-HOK-01",))
+@law(
+    "VLT-HOK-03",
+    "webhooks",
+    "guide: webhook signature verification",
+    "documented",
+    builds_on=("VLT-HOK-01",),
+)
 def an_event_is_signed(world: World) -> None:
     """The signature of a delivery is the hex HMAC-SHA256 of its body with sorted keys, under the API key."""
     _receiver(world)
@@ -184,7 +224,13 @@ def an_event_is_signed(world: World) -> None:
         world.expect(fine, "signature", "the HMAC of the body", told)
 
 
-@law("VLT-HOK-04", "webhooks", "help: webhook retries; x-apideck-idempotency-key", "documented", builds_on=("VLT-HOK-01",))
+@law(
+    "VLT-HOK-04",
+    "webhooks",
+    "help: webhook retries; x-apideck-idempotency-key",
+    "documented",
+    builds_on=("VLT-HOK-01",),
+)
 def a_refused_delivery_comes_again(world: World) -> None:
     """A delivery that was answered 500 comes again, with the same idempotency key and a higher attempt."""
     _receiver(world)
@@ -198,14 +244,18 @@ def a_refused_delivery_comes_again(world: World) -> None:
         app = world.application.id
         body = json.dumps({"duration": "PT5M"}).encode()
         headers = (("content-type", "application/json"),)
-        world.target.transport.exchange(Request("POST", f"/_mock/apps/{app}/clock/advance", (), headers, body))
+        world.target.transport.exchange(
+            Request("POST", f"/_mock/apps/{app}/clock/advance", (), headers, body)
+        )
         found = RECEIVER.wait(who, "vault.connection.created", 2)
     if world.expect(len(found) >= 2, "retry", "a second attempt", f"{len(found)} attempt"):
         keys = {d.headers.get("x-apideck-idempotency-key") for d in found}
         world.expect(len(keys) == 1, "key", "one idempotency key", sorted(map(str, keys)))
 
 
-@law("VLT-HOK-05", "webhooks", "secrets are no part of events", "inferred", builds_on=("VLT-HOK-01",))
+@law(
+    "VLT-HOK-05", "webhooks", "secrets are no part of events", "inferred", builds_on=("VLT-HOK-01",)
+)
 def an_event_holds_no_secret(world: World) -> None:
     """No event holds the settings or credentials of its connection."""
     _receiver(world)
@@ -216,7 +266,12 @@ def an_event_holds_no_secret(world: World) -> None:
     canaries = [str(v) for k, v in settings.items() if len(str(v)) > 6]
     for delivery in RECEIVER.of(who):
         text = delivery.body.decode("utf-8", "replace")
-        world.expect(not [c for c in canaries if c in text], "secret", "no settings", "settings are in the event")
+        world.expect(
+            not [c for c in canaries if c in text],
+            "secret",
+            "no settings",
+            "settings are in the event",
+        )
 
 
 def _receiver(world: World) -> None:
@@ -238,14 +293,24 @@ def judge_webhooks(context: Context) -> Iterator[CaseJudged]:
     try:
         for item in laws:
             if not subscribed:
-                yield CaseJudged("webhooks", item.id, item.name, item.area, "not judged", "the deployment cannot be told to deliver to us", 0, 0, 0.0)
+                yield CaseJudged(
+                    "webhooks",
+                    item.id,
+                    item.name,
+                    item.area,
+                    "not judged",
+                    "the deployment cannot be told to deliver to us",
+                    0,
+                    0,
+                    0.0,
+                )
                 continue
             try:
                 case = judge(item, context.target, context.seed, context.catalogue).case
             except BudgetSpent as why:
-                case = CaseJudged("webhooks", item.id, item.name, item.area, "not judged", str(why), 0, 0, 0.0)
+                case = CaseJudged(
+                    "webhooks", item.id, item.name, item.area, "not judged", str(why), 0, 0, 0.0
+                )
             yield case
     finally:
         RECEIVER.close()
-
-
