@@ -31,6 +31,8 @@ from mockvault.vault.applications import Applications
 from mockvault.vault.connections import Held, find_resource
 from mockvault.web.plans import Service
 
+METADATA = ("account_name", "email", "image", "user_name")
+"""What is shown of a consumer (contract: #/components/schemas/ConsumerMetadata)."""
 LOGS_ON_A_PAGE = 25
 SUGGESTIONS = 12
 GUIDE = "https://developers.apideck.com/connectors/{}/docs/consumer+connection"
@@ -357,7 +359,7 @@ class HostedVault:
             status,
             visit=visit,
             theme=visit.theme,
-            consumer=visit.claims.get("consumer_metadata") or {},
+            consumer={**dict.fromkeys(METADATA), **(visit.claims.get("consumer_metadata") or {})},
             has_panel=visit.shows("show_sidebar", by_default=True) and not is_isolated,
             has_navigation=not is_isolated,
             is_sandbox=visit.shows("sandbox_mode", by_default=False),

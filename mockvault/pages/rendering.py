@@ -14,6 +14,17 @@ HERE = Path(__file__).parent
 PRIMARY = Colour(0x28, 0x6E, 0xFA)
 DARK = Colour(0x16, 0x18, 0x1D)
 """The page's background where the browser prefers dark; `static/pages.css` has the same."""
+THEME = (
+    "favicon",
+    "logo",
+    "primary_color",
+    "privacy_url",
+    "sidepanel_background_color",
+    "sidepanel_text_color",
+    "terms_url",
+    "vault_name",
+)
+"""What a theme may say (contract: #/components/schemas/Session/properties/theme)."""
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -77,8 +88,9 @@ _environment.filters["initials"] = initials
 
 def page(template: str, status: int = 200, **values: Any) -> Response:
     """Return a page; no cache may keep it, and where it links to learns nothing of it."""
-    given = {"theme": {}, "refresh": None, **values}
-    given["colours"] = colours_of(given["theme"])
+    given = {"refresh": None, **values}
+    theme = given["theme"] = {**dict.fromkeys(THEME), **values.get("theme", {})}
+    given["colours"] = colours_of(theme)
     return HTMLResponse(
         _environment.get_template(template).render(given),
         status,
