@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+NPM := tests/pages/widget/node_modules/.ready
 CODE := mockvault conformance tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install run serve test format format-check lint types layers check coverage bench clean
+.PHONY: help install run serve test format format-check lint types layers check coverage bench browser clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-14s %s\n", $$1, $$2}'
@@ -23,7 +24,16 @@ run: $(READY) ## Serve the mock on http://127.0.0.1:4010 (more flags: make run A
 
 serve: run
 
-test: $(READY) ## Run the tests
+$(NPM): tests/pages/widget/package-lock.json
+	@if command -v npm >/dev/null && npm ci --prefix $(@D)/.. --ignore-scripts --no-audit --no-fund --loglevel=error; \
+	then touch $@; else echo "npm or its packages cannot be had: browser tests that need them are skipped"; fi
+
+browser: $(NPM) ## Install what the browser tests need: chromium (as root, by apt-get) and npm packages
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && apt-get update -qq \
+	&& DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } \
+	|| echo "chromium cannot be had: browser tests are skipped"
+
+test: $(READY) browser ## Run the tests
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
 format: $(READY) ## Format the code
@@ -53,4 +63,4 @@ bench: $(READY) ## Measure speed beside peers, as ratios of one run
 	$(BIN)/python -m tests.bench $(ARGS)
 
 clean: ## Remove what was made here
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build reports tests/pages/widget/node_modules

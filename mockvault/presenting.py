@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import orjson
 
+from mockvault.catalogue.making import PICTURES
 from mockvault.domain.clock import iso_time
 from mockvault.domain.connectors import (
     Connector,
@@ -34,7 +35,8 @@ def connection_content(vault: Vault, held: Held, consumer_id: str | None, base_u
     """Return a Connection as JSON text, kept until the consumer's connections change.
 
     One that was never added lacks settings, metadata, configuration, custom_mappings and the
-    timestamps, as recorded from the real API; `updated_at` appears with the first change.
+    timestamps, as recorded from the real API; `updated_at` appears with the first change. Its
+    pictures are drawn by the mock, where the fixture has none of its own (spec/decisions/0304).
     """
     store = vault.surroundings.store
     connector, connection = held
@@ -96,6 +98,7 @@ def _connection_content(
         "enabled": connection is not None and connection.enabled,
         "form_fields": _form_fields(connector, connection),
     }
+    shown["icon"], shown["logo"] = _pictures(connector, base_url)
     if connector.oauth_grant_type is not None:
         shown["authorize_url"], shown["revoke_url"] = _urls(
             vault, connector, connection, consumer_id, base_url
@@ -312,6 +315,14 @@ def _urls(
     return f"{base_url}/vault/authorize/{place}?state={state}", revoke
 
 
+def _pictures(connector: Connector, base_url: str) -> tuple[str, str]:
+    """Return icon and logo: those of the fixture, or the one that the mock draws."""
+    if not connector.icon.startswith(PICTURES):
+        return connector.icon, connector.logo
+    drawn = f"{base_url}/_mock/vault/icons/{quote(connector.service_id, safe='')}.svg"
+    return drawn, drawn
+
+
 @lru_cache(maxsize=1024)
 def _of_connector(same: "_Same") -> bytes:
     """Return what every connection to the connector says, as the beginning of a JSON object."""
@@ -325,8 +336,6 @@ def _of_connector(same: "_Same") -> bytes:
         "auth_type": it.auth_type,
         "status": it.status,
         "website": it.website,
-        "icon": it.icon,
-        "logo": it.logo,
         "configurable_resources": [r.id for r in it.resources.values() if r.configuration],
         "resource_schema_support": [r.id for r in it.resources.values() if r.schema_support],
         "resource_settings_support": [r.id for r in it.resources.values() if r.configuration],

@@ -20,7 +20,8 @@ from mockvault.domain.connectors import (
 UsualResources = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """What `fixtures/resources` says, by unified API and resource."""
 
-PICTURE = "https://res.cloudinary.com/apideck/image/upload/v1/catalog/{}/{}"
+PICTURES = "https://res.cloudinary.com/apideck/image/upload/v1/catalog/"
+"""Where the real vault has its pictures; a fixture that names its own has it elsewhere."""
 NOT_OF_A_CONNECTOR = ("service_id", "unified_apis", "variants", "resources")
 
 
@@ -69,8 +70,8 @@ def _connector(
         name: _resource(name, usual[name], part, support=support) for name, part in own.items()
     }
     pictures = {
-        "icon": PICTURE.format(service_id, "icon128x128.png"),
-        "logo": PICTURE.format(service_id, "logo.png"),
+        "icon": f"{PICTURES}{service_id}/icon128x128.png",
+        "logo": f"{PICTURES}{service_id}/logo.png",
     }
     return Connector(
         service_id=service_id,

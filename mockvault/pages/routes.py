@@ -3,6 +3,7 @@
 from starlette.routing import Router
 
 from mockvault.pages.assets import Assets
+from mockvault.pages.embedding import Embedding
 from mockvault.pages.hosted_vault import HostedVault
 from mockvault.pages.provider import SLOW, ProviderPages
 from mockvault.vault.applications import Applications
@@ -17,6 +18,7 @@ def pages_router(applications: Applications, service: Service, *, slow: float = 
         [
             *ProviderPages(applications, service, slow=slow).routes(),
             *HostedVault(applications, service).routes(),
+            *Embedding().routes(),
             *Assets(applications).routes(),
         ],
         redirect_slashes=False,

@@ -140,7 +140,8 @@ class World:
 
     def browser(self, **options: Any) -> Any:
         """Open a browser of its own, and return its page."""
-        context = self.chromium.new_context(**{"viewport": {"width": 1200, "height": 860}, **options})
+        given = {"viewport": {"width": 1200, "height": 860}, **options}
+        context = self.chromium.new_context(**given)
         context.set_default_timeout(10_000)
         context.route("**/*", self._only_this_machine)
         context.on("page", self._watch)

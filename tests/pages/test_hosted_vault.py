@@ -284,8 +284,9 @@ def test_nothing_that_anyone_wrote_becomes_markup(client: Client) -> None:
     texts += [
         visitor.text("", urlencode({"q": EVIL, "api": EVIL})),
         visitor.text("/logs"),
-        visitor.get(f"/connections/crm/{EVIL.replace('<', '%3C').replace('>', '%3E')}")
-        .content.decode(),
+        visitor.get(
+            f"/connections/crm/{EVIL.replace('<', '%3C').replace('>', '%3E')}"
+        ).content.decode(),
         visitor.text(
             path_of("crm+activecampaign"), urlencode({"error_type": EVIL, "error_message": EVIL})
         ),
@@ -442,9 +443,11 @@ def test_authorizing_comes_back_to_the_page_even_where_redirects_are_declared(
     location = visitor.step("crm+zoho-crm", "authorize").headers["location"]
     for _ in range(2):
         parts = urlsplit(location)
-        answer = client(
-            "GET", parts.path, query=f"{parts.query}&mock_consent=approve".strip("&")
-        ) if "authorize" in parts.path else client("GET", parts.path, query=parts.query)
+        answer = (
+            client("GET", parts.path, query=f"{parts.query}&mock_consent=approve".strip("&"))
+            if "authorize" in parts.path
+            else client("GET", parts.path, query=parts.query)
+        )
         location = answer.headers["location"]
 
     assert location == f"http://testserver{visitor.home}/connections/crm/zoho-crm?done=authorized"

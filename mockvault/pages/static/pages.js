@@ -80,6 +80,94 @@
 
   for (const place of all("[data-focus]")) place.focus();
 
+  // a pop-up tells its opener how it went, and closes where it went well
+  const popup = document.body.dataset;
+  if (popup.popup) {
+    const told =
+      popup.popup === "complete"
+        ? { type: "oauth_complete", success: true, ...Object.fromEntries(new URLSearchParams(location.hash.slice(1))) }
+        : { type: "oauth_error", error: popup.error, errorDescription: popup.message, serviceId: popup.service };
+    window.opener?.postMessage(told, "*");
+    document.querySelector("[data-close]").addEventListener("click", () => window.close());
+    if (popup.popup === "complete") window.close();
+  }
+
+  // a page within the drop-in script's frame tells it what was done
+  const isFramed = window.parent !== window && "connection" in popup;
+  if (isFramed) {
+    const done = new URLSearchParams(location.search).get("done");
+    window.parent.postMessage({ done, connection: popup.connection, deleted: popup.deleted }, location.origin);
+    for (const link of all("a[href]")) if (link.origin !== location.origin) link.target = "_blank";
+  }
+
+  // the drop-in script's frame: it says that it is ready, is told what to show, and tells of changes
+  if ("frame" in popup) {
+    const inner = document.querySelector("iframe");
+    const parent = window.parent;
+    let options = null;
+    let last = null;
+    const tell = (message) => parent.postMessage(message, "*");
+    const close = () => tell("on-close");
+    const call = async (method, id, body) => {
+      const [api, service] = id.split("+").map(encodeURIComponent);
+      const claims = JSON.parse(
+        new TextDecoder().decode(
+          Uint8Array.from(atob(options.token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0)),
+        ),
+      );
+      const answer = await fetch(`/vault/connections/${api}/${service}`, {
+        method,
+        headers: {
+          Authorization: `Bearer ${options.token}`,
+          "X-APIDECK-APP-ID": claims.application_id,
+          "X-APIDECK-CONSUMER-ID": claims.consumer_id,
+          "X-APIDECK-AUTH-TYPE": "JWT",
+          "Content-Type": "application/json",
+        },
+        body: body && JSON.stringify(body),
+      });
+      return answer.ok ? (await answer.json()).data : null;
+    };
+    const start = async () => {
+      const { token, unifiedApi, serviceId, initialView } = options;
+      let path = `/session/${token}`;
+      if (unifiedApi && serviceId) {
+        const id = `${unifiedApi}+${serviceId}`;
+        last = await call("GET", id);
+        if (last && !last.enabled) {
+          last = await call("PATCH", id, { enabled: true });
+          tell({ type: "on-connection-change", data: last });
+        }
+        path += `/connections/${encodeURIComponent(unifiedApi)}/${encodeURIComponent(serviceId)}`;
+        if (initialView === "custom-mapping") path += "/mappings";
+        if (initialView === "configurable-resources") path += "#resources";
+      } else if (unifiedApi) {
+        path += `?api=${encodeURIComponent(unifiedApi)}`;
+      }
+      inner.src = path;
+      inner.hidden = false;
+      document.getElementById("main").focus();
+    };
+    window.addEventListener("message", async ({ data, source }) => {
+      if (source === inner.contentWindow) {
+        if (data.deleted && last) tell({ type: "on-connection-delete", data: last });
+        if (!data.connection) return;
+        const now = await call("GET", data.connection);
+        if (now && data.done) tell({ type: "on-connection-change", data: now });
+        last = now;
+      } else if (source === parent && data?.type === "close") {
+        close();
+      } else if (source === parent && data?.token && !options) {
+        options = data;
+        await start();
+      }
+    });
+    document.querySelector("[data-close]").addEventListener("click", close);
+    document.addEventListener("keydown", (event) => event.key === "Escape" && close());
+    document.body.addEventListener("click", (event) => event.target === document.body && close());
+    tell("on-ready");
+  }
+
   // the session ends while the page is open
   const left = Number(document.body.dataset.expiresIn);
   if (document.body.dataset.expiresIn && left < 2000000) {
