@@ -18,10 +18,12 @@ from connexion.middleware.abstract import RoutedAPI, RoutedMiddleware, SpecMiddl
 from connexion.middleware.context import ContextMiddleware
 from connexion.middleware.exceptions import ExceptionMiddleware
 from connexion.middleware.lifespan import LifespanMiddleware
+from connexion.middleware.main import API
 from connexion.middleware.routing import RoutingMiddleware
 from connexion.operations import AbstractOperation
 from connexion.options import SwaggerUIOptions
 from connexion.resolver import Resolution, Resolver
+from connexion.spec import OpenAPISpecification
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mockvault.contract import METHODS, Contract, ContractInvalid, Operation
@@ -94,6 +96,21 @@ def make_plans(
             source=source,
         )
     return plans
+
+
+class _Judged(OpenAPISpecification):  # type: ignore[misc]  # connexion ships no types
+    """A document that `load_contract` has judged, or a test of ours for the one built in."""
+
+    @classmethod
+    def _validate_spec(cls, spec: Any) -> None:
+        pass
+
+
+def _with_text_keys(node: Any) -> Any:
+    """Return the mappings of a document with every key as text, as connexion wants them."""
+    if isinstance(node, dict):
+        return {str(key): _with_text_keys(value) for key, value in node.items()}
+    return node
 
 
 class PlanResolver(Resolver):  # type: ignore[misc]  # connexion ships no types
@@ -244,7 +261,9 @@ def bind(
         resolver=PlanResolver(plans),
         swagger_ui_options=SwaggerUIOptions(swagger_ui=False),
     )
-    app.add_api(contract.document, base_path="")
     stack_of = app.middleware
+    # what AsyncApp.add_api does, without judging the document a second time (0.12 s of each start)
+    specification = _Judged(_with_text_keys(contract.document))
+    stack_of.apis.append(API(specification, base_path="", name=None, **vars(stack_of.options)))
     stack_of.app, stack_of.middleware_stack = stack_of._build_middleware_stack()  # noqa: SLF001
     return app  # type: ignore[no-any-return]
