@@ -378,5 +378,6 @@ def cleanup(ledger: Path, url: str, **options: str | None) -> None:
         prefix=prefix,
     )
     found = clean(target, [row for row in made if row[1].startswith(prefix)])
+    target.transport.close()
     click.echo(", ".join(f"{name} {count}" for name, count in found.items()))
     sys.exit(FAILS if found.get("residue") else CONFORMS)

@@ -27,8 +27,11 @@ HISTORIES = (
     "VLT-PAG-09",
 )
 _CHANGING = re.compile(
-    r"(_at|^created|^modified|^timestamp|updated|^iat|^exp|url|^website|^icon|^logo|token|uri|^ref|^detail|^message|^links|^meta|^tag_line)$"
+    r"(_at|^created|^modified|^timestamp|updated|^iat|^exp|url|^website|^icon|^logo|token|uri|^ref|^detail|^message|^links|^meta|^tag_line|^duration|^latency|^execution)$"
 )
+
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def normal(value: Any, run_id: str) -> Any:
@@ -38,7 +41,7 @@ def normal(value: Any, run_id: str) -> Any:
     if isinstance(value, list):
         return [normal(item, run_id) for item in value]
     if isinstance(value, str):
-        return value.replace(run_id, "RUN")
+        return _UUID.sub("UUID", value.replace(run_id, "RUN"))
     return value
 
 
@@ -74,6 +77,7 @@ def _exchanges(
         }
     finally:
         run.clean()
+        way.close()
     return run_id, found
 
 

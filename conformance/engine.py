@@ -215,6 +215,7 @@ class Run:
             interrupted = True
         finally:
             residue = self.clean()
+            self.target.transport.close()
         ended = self._verdict(residue, interrupted=interrupted)
         self._emit(ended)
         return ended

@@ -152,6 +152,9 @@ def grouped(failures: Sequence[Failure], builds_on: Mapping[str, Sequence[str]])
     grounds = {law: (*builds_on.get(law, ()), *_blamed(members)) for law, members in by_law.items()}
     full = {**builds_on, **grounds}
     root_by_law = {law: _root(law, by_law, full, ()) for law in by_law}
+    for law, root in root_by_law.items():  # laws that build on each other: the first one stands
+        if root_by_law[root] != root:
+            root_by_law[law] = law
     causes = []
     for law, members in by_law.items():
         if root_by_law[law] != law:

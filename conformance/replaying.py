@@ -87,6 +87,7 @@ def replay_recording(  # noqa: PLR0917 - what a replay needs
         run.preflight()
         broken += _broken(recording, run, seed)
         run.clean()
+        transport.close()
     return Verdict(broken, times)
 
 

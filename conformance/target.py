@@ -19,7 +19,7 @@ from conformance.failures import Answer, Exchange, Request
 from conformance.profiles import Profile
 
 UNSET: Any = object()
-_JWT = re.compile(r"eyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*")
+_JWT = re.compile(r"eyJ[\w-]{8,}\.[\w-]*(?:\.[\w-]*)?")
 
 
 class TargetUnreachable(Exception):
@@ -74,6 +74,9 @@ class Transport(Protocol):
     def exchange(self, request: Request) -> Answer:
         """Send one request and return its answer."""
 
+    def close(self) -> None:
+        """Let go of what is open."""
+
 
 class HttpTransport:
     """Keep-alive connections of the standard library, one a thread: every byte is ours."""
@@ -83,6 +86,13 @@ class HttpTransport:
         self._host, self._port = parts.hostname or "", parts.port
         self._secure, self._prefix = parts.scheme == "https", parts.path.rstrip("/")
         self._timeout, self._local = timeout, threading.local()
+        self._open: list[http.client.HTTPConnection] = []
+
+    def close(self) -> None:
+        """Close every connection."""
+        while self._open:
+            self._open.pop().close()
+        self._local = threading.local()
 
     def _connection(self) -> http.client.HTTPConnection:
         found: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
@@ -95,6 +105,7 @@ class HttpTransport:
             else:
                 found = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
             self._local.connection = found
+            self._open.append(found)
         return found
 
     def exchange(self, request: Request) -> Answer:
@@ -128,6 +139,9 @@ class HttpTransport:
 
 class WsgiTransport:
     """A WSGI application called in this process."""
+
+    def close(self) -> None:
+        """Let go of nothing."""
 
     def __init__(self, application: Callable[..., Any]) -> None:
         self._application = application
@@ -171,6 +185,10 @@ class WsgiTransport:
 
 class AsgiTransport:
     """An ASGI application called in this process, on a loop of its own."""
+
+    def close(self) -> None:
+        """Close the loop."""
+        self._loop.close()
 
     def __init__(self, application: Callable[..., Any]) -> None:
         self._application, self._loop = application, asyncio.new_event_loop()

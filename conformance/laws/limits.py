@@ -93,7 +93,7 @@ def calls_do_not_get_slower(world: World) -> None:
         seconds.append(world.exchanges[-1].answer.seconds)
     early, late = median(seconds[2:12]), median(seconds[-10:])
     world.expect(
-        late < 5 * early + 0.05, "slower", f"about {early * 1000:.1f} ms", f"{late * 1000:.1f} ms"
+        late < 4 * early + 0.03, "slower", f"about {early * 1000:.1f} ms", f"{late * 1000:.1f} ms"
     )
 
 

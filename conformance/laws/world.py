@@ -159,7 +159,7 @@ class World:
                 area=self.law.area,
                 promise=self.law.promise,
                 expected=expected,
-                seen=self.target.secrets.hidden(_short(seen)),
+                seen=_short(self.target.secrets.hidden(_text(seen))),
                 source=f"{self.law.source} ({self.law.sureness})",
                 aspect=aspect,
                 operation=last.operation_id if last else "",
@@ -319,5 +319,9 @@ def difference(before: Any, after: Any) -> str:
 
 
 def _short(value: Any, most: int = 600) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = _text(value)
     return text if len(text) <= most else text[:most] + "…"
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

@@ -117,6 +117,9 @@ BUGS: dict[str, Bug] = {
             example_random="The example of a resource changes at each call.",
             unknown_connector="An unknown connector is invented when asked for.",
             unknown_resource="An unknown resource has a schema.",
+            untouched_enabled="A connection that nobody added says it is enabled.",
+            reads_alternate="Every second read of a connection has no name.",
+            consumer_list_bare="Consumers in the list have no metadata.",
             answer_stale="PATCH answers with the connection as it was before.",
         ),
         *_area(

@@ -753,7 +753,7 @@ class Vault:
         out = {
             "id": service if self.bug("wrong_id") else f"{api}+{service}", "service_id": service, "name": connector["name"], "tag_line": connector["name"] + " for tests",
             "unified_api": api, "state": "connected" if self.bug("enum_broken") and state == "callable" else state, "integration_state": "configured", "auth_type": connector["auth"],
-            "status": "live", "enabled": bool(stored and stored["enabled"]), "website": f"https://{service}.example",
+            "status": "live", "enabled": bool(stored and stored["enabled"]) or (self.bug("untouched_enabled") and not stored), "website": f"https://{service}.example",
             "icon": f"https://{service}.example/icon.png", "logo": f"https://{service}.example/logo.png",
             "form_fields": fields, "configurable_resources": connector["resources"], "resource_schema_support": connector["resources"],
             "resource_settings_support": connector["resources"], "validation_support": False, "schema_support": True,
@@ -855,6 +855,8 @@ class Vault:
                     "metadata": stored["metadata"], "created_at": _iso(stored["created"]), "updated_at": _iso(stored["updated"]) if stored["updated"] else None,
                     "state": self._state(connector, stored),
                 })  # fmt: skip
+        if self.bug("consumer_list_bare") and not whole:
+            out["metadata"] = {}
         if self.variant("extra_fields"):
             out["plan"] = "free"
         return out
@@ -1024,6 +1026,8 @@ class Vault:
         reply = self._ok(self._show(app, consumer_id, unified_api, service_id, request, now))
         if self.bug("data_missing"):
             reply.body["data"] = {}
+        if self.bug("reads_alternate") and next(self.serial) % 2:
+            reply.body["data"]["tag_line"] = ""
         return reply
 
     def _connectionsAdd(self, app: str, consumer_id: str, unified_api: str, service_id: str, body: dict[str, Any], request: Request, now: float) -> Reply:
@@ -1397,7 +1401,9 @@ class Vault:
         data = {"session_uri": f"{request.base}/session/{sign({'a': 1}) if self.bug('uri_other') else token}", "session_token": token}
         if self.bug("session_extra"):
             data["expires"] = "soon"
-        return self._created(self._ok(data))
+        reply = self._ok(data)
+        reply.body.pop("_request", None)  # the schema of sessions is closed
+        return self._created(reply)
 
     def _logsAll(self, app: str, consumer_id: str, limit: int | None, cursor: str | None, status_code: int | None, exclude: list[str] | None, connector_id: str | None, request: Request) -> Reply:
         consumer = self._stored(app, consumer_id)

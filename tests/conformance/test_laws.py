@@ -1,0 +1,113 @@
+import pytest
+
+from conformance.checks import CHECKS
+from conformance.laws import LAWS
+from tests.broken.bugs import BUGS, VARIANTS
+from tests.broken.mutants import judged
+from tests.broken.vault import Clock, Reply, Request, Vault
+from tests.conformance.caught import BUG_BY_LAW
+
+
+class Recorder(Vault):
+    seen: list[tuple[str, str, str, bytes]]
+
+    def answer(self, request: Request) -> Reply:
+        self.__dict__.setdefault("seen", []).append(
+            (request.method, request.path, request.query, request.body)
+        )
+        return super().answer(request)
+
+
+LAWS_OF_CALLS = [law for law in LAWS if not law.startswith("VLT-HOK")]
+
+
+def causes(*bugs: str, seed: int = 1, **more: object) -> list[str]:
+    return [c.failure.key for c in judged(*bugs, seed=seed, **more)[1].causes]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_correct_vault_breaks_no_law_and_every_law_is_judged(seed: int) -> None:
+    run, ended = judged(seed=seed)
+
+    assert [c.failure.key for c in ended.causes] == []
+    assert ended.not_judged == {}
+    assert {c.id for c in run.cases} == set(LAWS_OF_CALLS)
+    assert ended.level == "complete"
+
+
+@pytest.mark.parametrize("variant", sorted(set(VARIANTS) - {"lagging"}))
+def test_a_legal_variant_breaks_no_law(variant: str) -> None:
+    assert causes(variants=[variant]) == []
+
+
+@pytest.mark.slow
+def test_reads_that_lag_behind_writes_break_no_law() -> None:
+    only = ("VLT-CSM", "VLT-CNX-0", "VLT-ISO-01", "VLT-LOG", "VLT-PAG-01", "VLT-CAS")
+
+    assert causes(variants=["lagging"], only=only) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", sorted(set(VARIANTS) - {"lagging"}))
+def test_no_seed_finds_fault_with_a_legal_variant(variant: str) -> None:
+    found = {seed: causes(variants=[variant], seed=seed) for seed in range(10, 30)}
+
+    assert {seed: keys for seed, keys in found.items() if keys} == {}
+
+
+def test_every_law_and_check_has_a_bug_that_it_catches() -> None:
+    assert set(BUG_BY_LAW) == set(LAWS) | set(CHECKS)
+    assert set(BUG_BY_LAW.values()) <= set(BUGS)
+
+
+@pytest.mark.parametrize("law", [law for law in BUG_BY_LAW if law in LAWS_OF_CALLS])
+def test_a_law_catches_its_bug_when_judged_alone(law: str) -> None:
+    run, ended = judged(BUG_BY_LAW[law], only=(law,))
+
+    assert law in {f.law for f in run.failures}
+    assert ended.outcome == "fails"
+
+
+@pytest.mark.parametrize("law", [law for law in BUG_BY_LAW if law in CHECKS])
+def test_a_check_catches_its_bug(law: str) -> None:
+    run, _ = judged(
+        BUG_BY_LAW[law], only=("VLT-CSM", "VLT-CNX-0", "VLT-CNX-1", "VLT-AUT-01", "VLT-AUT-02")
+    )
+
+    assert law in {f.law for f in run.failures}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bug", [b for b in BUGS if BUGS[b].area != "webhooks"])
+def test_smoke_finds_every_planted_bug_and_names_its_area(bug: str) -> None:
+    _, ended = judged(bug)
+
+    assert ended.causes
+    assert ended.causes[0].failure.area == BUGS[bug].area
+    assert len(ended.causes) <= 2
+
+
+def test_the_same_seed_sends_the_same_requests() -> None:
+    def sent() -> list[tuple[str, str, str, bytes]]:
+        vault = Recorder(clock=Clock(real=False))
+        judged(seed=7, run_id="aaaaaa", vault=vault, only=("VLT-CSM", "VLT-CNX", "VLT-VAL"))
+        return vault.seen
+
+    assert sent() == sent()
+
+
+def test_another_seed_sends_others() -> None:
+    first, second = (Recorder(clock=Clock(real=False)) for _ in range(2))
+
+    judged(seed=7, run_id="aaaaaa", vault=first, only=("VLT-CNX-05",))
+    judged(seed=8, run_id="aaaaaa", vault=second, only=("VLT-CNX-05",))
+
+    assert first.seen != second.seen
+
+
+def test_an_empty_catalogue_leaves_laws_not_judged_and_says_why() -> None:
+    _, ended = judged(variants=["empty_catalogue"])
+
+    assert ended.outcome == "conforms"
+    assert ended.not_judged["VLT-CNX-02"] == "the catalogue has no connector for it"
+    assert ended.areas["mappings"] == "not judged"
