@@ -73,3 +73,12 @@ def test_a_filter_that_the_contract_does_not_have_is_refused_by_name(client: Cli
 
     assert answer.status == 400
     assert "status_code" in answer.violations[0]["hint"]
+
+
+def test_what_todays_sdk_adds_to_every_filter_is_no_trouble(client: Client) -> None:
+    plain = client("GET", "/vault/logs?filter[status_code]=200")
+    answer = client("GET", "/vault/logs?filter[status_code]=200&filter[path_match_mode]=CONTAINS")
+    wrong = client("GET", "/vault/logs?filter[path_match_mode]=NEARLY")
+
+    assert len(answer.data) == min(20, len(plain.data) + 1)
+    assert wrong.places == {("query", "/filter/path_match_mode", "enum")}
