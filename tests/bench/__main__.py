@@ -33,7 +33,7 @@ OUT = HERE / "out"
 KEY = {"authorization": "Bearer mock-api-key", "x-apideck-app-id": "mock-app"}
 HEADERS = {**KEY, "x-apideck-consumer-id": "test-consumer"}
 CONNECTION = "/vault/connections/crm/salesforce"
-PATCH = b'{"enabled": true, "metadata": {"plan": "enterprise"}, "settings": {"instance_url": "https://eu1.example"}}'  # noqa: E501
+PATCH = b'{"enabled": true, "metadata": {"plan": "enterprise"}, "settings": {"instance_url": "https://eu1.example"}}'
 CALLS = [
     request("read one connection", "GET", CONNECTION, HEADERS, b"", 200),
     request("list 20 consumers", "GET", "/vault/consumers", KEY, b"", 200),
@@ -44,7 +44,7 @@ CALLS = [
         KEY,
         b'{"consumer_id": "bench", "metadata": {"email": "a@b.c"}}',
         200,
-    ),  # noqa: E501
+    ),
     request("patch a connection", "PATCH", CONNECTION, HEADERS, PATCH, 200),
     request(
         "an invalid request",
@@ -53,7 +53,7 @@ CALLS = [
         HEADERS,
         b'{"enabled": "yes", "settings": []}',
         400,
-    ),  # noqa: E501
+    ),
 ]
 
 
@@ -189,7 +189,7 @@ def main() -> None:
     mock = Server(
         "mockvault",
         [*_python("-m", "mockvault", "serve"), "--port", "{port}", "--log-format", "none"],
-    )  # noqa: E501
+    )
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         answers = answers_of_the_mock(mock, folder)
@@ -198,18 +198,18 @@ def main() -> None:
         servers = [
             mock,
             Server("mockvault, answers validated", [*mock.command, "--validate-responses"]),
-        ]  # noqa: E501
+        ]
         if not chosen.only_us:
             servers += [
                 Server(
                     "Starlette + orjson",
                     _python(str(HERE / "peers" / "starlette_peer.py"), "{port}"),
                     frozenset({"an invalid request"}),
-                ),  # noqa: E501
+                ),
                 Server(
                     "connexion, stock, validated",
                     _python(str(HERE / "peers" / "connexion_peer.py"), "{port}"),
-                ),  # noqa: E501
+                ),
                 *filter(None, [prism(spec)]),
             ]
         figures = measured(servers, environment, chosen.rounds, chosen.count)
@@ -278,7 +278,7 @@ def told(servers: list[Server], figures: dict[str, Any]) -> None:
         f"{'':<32}"
         + "".join(f"{call.name:>24}" for call in CALLS)
         + f"{'start s':>9}{'CPU s':>7}{'MiB':>6}"
-    )  # noqa: E501
+    )
     for server in servers:
         of = figures["servers"][server.name]
         cells = ""
@@ -288,11 +288,11 @@ def told(servers: list[Server], figures: dict[str, Any]) -> None:
                 "-"
                 if each is None
                 else f"{each['cpu_us']:,.0f} ({each['cpu_us'] / ours[call.name]['cpu_us']:.2f})"
-            )  # noqa: E501
+            )
             cells += f"{text:>24}"
         print(
             f"{server.name:<32}{cells}{of['start_s']:>9.2f}{of['start_cpu_s']:>7.2f}{of['memory_mib']:>6.0f}"
-        )  # noqa: E501
+        )
     print("\nrequests a second at 32 connections; p50 / p99 ms at one")
     for server in servers:
         of = figures["servers"][server.name]["calls"]

@@ -20,7 +20,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a load found: CPU microseconds a request, requests a second, latencies in milliseconds."""
+    """What a load found: CPU µs a request, requests a second, latencies in milliseconds."""
 
     cpu_us: float
     rate: float
@@ -28,9 +28,9 @@ class Measured:
     p99_ms: float
 
 
-def request(
+def request(  # noqa: PLR0917  the parts of a request
     name: str, method: str, path: str, headers: dict[str, str], body: bytes, status: int
-) -> Request:  # noqa: PLR0917, E501
+) -> Request:
     """Return a request as it goes over the wire."""
     lines = [f"{method} {path} HTTP/1.1", "host: 127.0.0.1"]
     lines += [f"{key}: {value}" for key, value in headers.items()]

@@ -43,5 +43,5 @@ def main(port: int) -> None:
 
 if __name__ == "__main__":
     sys.modules["connexion_peer"] = sys.modules["__main__"]
-    __name__ = "connexion_peer"  # noqa: A001  what x-apikeyInfoFunc names
+    __name__ = "connexion_peer"
     main(int(sys.argv[1]))

@@ -1,4 +1,4 @@
-"""A bare Starlette route with orjson: it answers the same bytes, keeps nothing, validates nothing."""
+"""A bare Starlette route with orjson: the same bytes, nothing kept, nothing validated."""
 
 import json
 import os
