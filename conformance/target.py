@@ -19,7 +19,7 @@ from conformance.failures import Answer, Exchange, Request
 from conformance.profiles import Profile
 
 UNSET: Any = object()
-_JWT = re.compile(r"eyJ[\w-]{8,}\.[\w-]*(?:\.[\w-]*)?")
+_JWT = re.compile(r"eyJ(?:hbGci|0eXAi|[\w-]{8,}\.)[\w.-]*")
 
 
 class TargetUnreachable(Exception):
