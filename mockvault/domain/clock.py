@@ -45,9 +45,8 @@ def iso_time(milliseconds: int) -> str:
     >>> iso_time(1620392142242)
     '2021-05-07T12:55:42.242Z'
     """
-    seconds, rest = divmod(milliseconds, 1000)
-    moment = _EPOCH + timedelta(seconds=seconds)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
+    moment = _EPOCH.replace(tzinfo=None) + timedelta(milliseconds=milliseconds)
+    return f"{moment.isoformat(timespec='milliseconds')}Z"
 
 
 def milliseconds_of(text: str) -> int:
