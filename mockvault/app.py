@@ -8,7 +8,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mockvault.catalogue import Catalogue, load_catalogue
 from mockvault.contract import Contract, Operation, load_contract
-from mockvault.control.routes import Control
+from mockvault.control.examples import Examples
+from mockvault.control.meddling import Meddling
+from mockvault.control.power import Mock
+from mockvault.control.replaying import Replayer
+from mockvault.control.routes import POWERS, Control
+from mockvault.control.workbench import Equipment, Workbenches
+from mockvault.domain.clock import ControlledClock
 from mockvault.domain.entities import Application
 from mockvault.domain.ids import IdSource
 from mockvault.handlers import (
@@ -37,6 +43,7 @@ from mockvault.web.invention import invent
 from mockvault.web.plans import Handler, Health, Service
 from mockvault.web.recording import Record, recorder
 from mockvault.web.replies import Reply
+from mockvault.worlds import load_world
 
 HANDLER_MODULES = (
     authorization,
@@ -57,12 +64,9 @@ class UnknownScenario(Exception):
         self.name = name
 
 
-class WallClock:
-    """The time of this machine."""
-
-    def now(self) -> int:
-        """Return milliseconds since 1970."""
-        return time.time_ns() // 1_000_000
+def wall_time() -> int:
+    """Return the time of this machine, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
 
 
 class MockVault:
@@ -78,6 +82,7 @@ class MockVault:
         contract: Contract,
         health: Health,
         catalogue: Catalogue,
+        workbenches: Workbenches,
     ) -> None:
         self._vault_app = vault_app
         self._side_app = side_app
@@ -86,6 +91,7 @@ class MockVault:
         self.contract = contract
         self.health = health
         self.catalogue = catalogue
+        self.workbenches = workbenches
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve what is beside the API by its own routes, all else by the contract."""
@@ -113,18 +119,28 @@ def create_app(
     fixtures = settings.fixtures or builtin_fixtures()
     catalogue = load_catalogue(fixtures)
     scenario = find_scenario(settings.scenario, fixtures, catalogue)
-    applications = Applications(
-        _vault_maker(settings, catalogue, scenario), open_to_any=settings.open_applications
+    health = Health()
+    workbenches = Workbenches(
+        record or recorder(settings.log_format),
+        Equipment(settings.journal_capacity, settings.webhook_signature, settings.webhook_timeout),
+        wall_time,
     )
+    applications = Applications(
+        _vault_maker(settings, catalogue, scenario, workbenches),
+        open_to_any=settings.open_applications,
+    )
+    applications.removed = workbenches.close
+    examples = Examples(fixtures / "examples")
     for application in declared_applications(settings, fixtures):
         applications.add(application)
     ids = IdSource(f"{settings.seed}/server")
     service = Service(
         applications,
-        record or recorder(settings.log_format),
-        Health(),
+        workbenches.record,
+        health,
         ids,
         settings.base_url.rstrip("/") if settings.base_url else None,
+        Meddling(applications, workbenches, examples),
     )
     plans = make_plans(
         contract,
@@ -134,16 +150,33 @@ def create_app(
         strict_read_only=settings.strict_read_only,
         validate_responses=settings.validate_responses,
     )
-    about = {"version": VERSION, "contract": contract.version, "scenario": scenario.name}
-    control = Control(applications, service.health, ids, about)
+    vault_app = bind(contract, plans, service, plans_first=plans_first)
+    control = Control(
+        Mock(
+            applications,
+            workbenches,
+            health,
+            {"version": VERSION, "contract": contract.version, "scenario": scenario.name},
+            {
+                "ids": ids,
+                "contract": contract,
+                "examples": examples,
+                "powers": POWERS,
+                "replay": Replayer(vault_app),
+            },
+        ),
+        token=settings.control_token,
+        base_url=service.base_url,
+    )
     return MockVault(
-        bind(contract, plans, service, plans_first=plans_first),
-        control.router(),
+        vault_app,
+        control,
         pages_router(applications, service),
         applications=applications,
         contract=contract,
-        health=service.health,
+        health=health,
         catalogue=catalogue,
+        workbenches=workbenches,
     )
 
 
@@ -154,6 +187,8 @@ def find_scenario(name: str, fixtures: Path, catalogue: Catalogue) -> Scenario:
     if "/" not in name and named.is_file():
         return load_scenario(named, catalogue)
     if Path(name).is_file():
+        if name.endswith(".json"):
+            return load_world(Path(name), catalogue)
         return load_scenario(Path(name), catalogue)
     raise UnknownScenario(name, sorted(path.stem for path in known.glob("*.yml")))
 
@@ -168,14 +203,22 @@ def declared_applications(settings: Settings, fixtures: Path) -> tuple[Applicati
     return (*others, Application(settings.app_id, (key,), settings.app_id))
 
 
-def _vault_maker(settings: Settings, catalogue: Catalogue, scenario: Scenario) -> Any:
-    clock = WallClock()
-
+def _vault_maker(
+    settings: Settings, catalogue: Catalogue, scenario: Scenario, workbenches: Workbenches
+) -> Any:
     def make_vault(application: Application) -> Vault:
         store = MemoryStore(settings.log_capacity)
-        seed_world(store, scenario, catalogue, settings.seed)
+        clock = ControlledClock(wall_time)
         ids = IdSource(f"{settings.seed}/{application.id}")
-        return Vault(Surroundings(application, store, catalogue, clock, ids, settings.seed))
+        if scenario.world is None:
+            seed_world(store, scenario, catalogue, settings.seed)
+        else:
+            store.restore(scenario.world.store)
+            ids.rewind(scenario.world.ids)
+            clock.restore(scenario.world.clock)
+        vault = Vault(Surroundings(application, store, catalogue, clock, ids, settings.seed))
+        workbenches.open(vault, clock)
+        return vault
 
     return make_vault
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -26,7 +26,7 @@ from mockvault.catalogue.reading import (
     shown,
     text,
 )
-from mockvault.domain.clock import milliseconds_of
+from mockvault.domain.clock import ClockState, milliseconds_of
 from mockvault.domain.entities import AccessToken, Application, Connection
 from mockvault.domain.errors import VaultError
 from mockvault.domain.facts import plausible_value, with_facts_of
@@ -67,9 +67,20 @@ class SeededConsumer:
     logs: int = 0
 
 
+class ExportedWorld(NamedTuple):
+    """A world that was carried away whole: what a store restores, and what stands beside it."""
+
+    store: Any
+    ids: int
+    clock: ClockState
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A named starting world, the same for every application that starts from it."""
+    """A named starting world, the same for every application that starts from it.
+
+    One that was exported holds the `world` itself, and nothing to be made.
+    """
 
     name: str
     description: str
@@ -77,6 +88,7 @@ class Scenario:
     generated_consumers: int = 0
     generated_logs: int = 0
     reference_time: int = milliseconds_of(REFERENCE_TIME)
+    world: ExportedWorld | None = None
 
 
 def load_scenarios(directory: Path, catalogue: Catalogue) -> dict[str, Scenario]:
@@ -152,6 +164,16 @@ _applications = sequence(
             "name": any_text,
             "integrations": keyed(one_of(tuple(IntegrationState))),
             "redirect_uris": sequence(text),
+            "webhooks": sequence(
+                mapping(
+                    {
+                        "delivery_url": text,
+                        "events": sequence(text),
+                        "description": any_text,
+                    },
+                    required=("delivery_url",),
+                )
+            ),
             "consent": one_of(tuple(Consent)),
         },
         required=("id", "api_keys"),

@@ -59,6 +59,25 @@ class Settings:
             "choices": ("auto", "human", "json", "none"),
         },
     )
+    control_token: str | None = field(
+        default=None,
+        metadata={
+            "help": "Open /_mock to other machines than this one, for who sends this Bearer token."
+        },
+    )
+    webhook_signature: str = field(
+        default="hex",
+        metadata={
+            "help": "How webhooks are signed; off is what the contract 10.4.0 has.",
+            "choices": ("hex", "base64", "off"),
+        },
+    )
+    webhook_timeout: float = field(
+        default=10.0, metadata={"help": "Seconds of real time that a subscriber has to answer."}
+    )
+    journal_capacity: int = field(
+        default=10_000, metadata={"help": "Entries that an application's journal keeps at most."}
+    )
     log_capacity: int = field(
         default=50_000, metadata={"help": "Log entries that an application keeps at most."}
     )

@@ -14,6 +14,8 @@ from mockvault.settings import Settings
 from tests.asgi import Client
 from tests.second_judge import judge_answer
 
+pytest_plugins = ["mockvault.pytest_plugin"]
+
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile(
     "ci",

@@ -1,155 +1,289 @@
-"""The control plane's routes: health, reset, and applications made on the fly."""
+"""The control plane over HTTP: each power of the table routed, let in, checked and answered."""
 
+import inspect
+import ipaddress
 import json
+import logging
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from hmac import compare_digest
 from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from starlette.requests import Request
+import jsonschema_rs
 from starlette.responses import Response
-from starlette.routing import Route, Router
+from starlette.types import Receive, Scope, Send
 
-from mockvault.domain.entities import Application
-from mockvault.domain.ids import IdSource
+from mockvault.control.power import Asked, Mock, Power, Refused, Told
+from mockvault.control.powers import (
+    applications,
+    connections,
+    events,
+    faults,
+    journal,
+    snapshots,
+    time,
+)
+from mockvault.domain.errors import VaultError
 from mockvault.json_text import dumps
-from mockvault.vault.applications import Applications
-from mockvault.web.plans import Health
-from mockvault.web.replies import refusal
+from mockvault.web.receiving import BodyTooLarge, BodyTooSlow, ClientGone, read_body
+from mockvault.web.replies import refusal, refused
+from mockvault.web.routes import Routes
 
-MAX_ID = 200
+logger = logging.getLogger("mockvault")
+
+POWERS: tuple[Power, ...] = (
+    *applications.POWERS,
+    *time.POWERS,
+    *events.POWERS,
+    *faults.POWERS,
+    *snapshots.POWERS,
+    *connections.POWERS,
+    *journal.POWERS,
+)
+_OWN_ENDS = frozenset({"localhost", "test", "example", "invalid", "internal", "local"})
+"""Top-level names that nobody can own, and so bend to this machine (RFC 6761, 6762)."""
+LARGEST = 64 * 1024 * 1024
+"""Bytes of a snapshot that is taken in."""
 
 
 class Control:
-    """The powers over the running mock, as HTTP."""
+    """The powers over the running mock, as an ASGI application for all below /_mock."""
 
     def __init__(
-        self, applications: Applications, health: Health, ids: IdSource, about: dict[str, Any]
+        self, mock: Mock, *, token: str | None = None, base_url: str | None = None
     ) -> None:
-        self._applications = applications
-        self._health = health
-        self._ids = ids
-        self._about = about
+        self._mock = mock
+        self._token = token
+        self._base_url = base_url
+        self._routes: Routes[Power] = Routes()
+        self._places: dict[str, list[str]] = {}
+        for power in POWERS:
+            self._routes.add(power.method, power.path, power)
+            self._places[power.path] = [
+                segment[1:-1] for segment in power.path.split("/") if segment.startswith("{")
+            ]
 
-    def router(self) -> Router:
-        """Return the routes, each below /_mock."""
-        return Router(
-            [
-                Route("/_mock/health", self.health, methods=["GET"]),
-                Route("/_mock/reset", self.reset, methods=["POST"]),
-                Route("/_mock/apps", self.list_applications, methods=["GET"]),
-                Route("/_mock/apps", self.add_application, methods=["POST"]),
-                Route("/_mock/apps/{app}", self.remove_application, methods=["DELETE"]),
-                Route("/_mock/apps/{app}/reset", self.reset_application, methods=["POST"]),
-            ],
-            redirect_slashes=False,
-        )
+    @cached_property
+    def _validators(self) -> Mapping[str, Any]:
+        return {
+            power.name: jsonschema_rs.validator_for(dict(power.takes))
+            for power in POWERS
+            if power.takes is not None
+        }
 
-    async def health(self, request: Request) -> Response:
-        """Answer 200: the worlds are seeded. The counts are of our own bugs."""
-        del request
-        return _json(
-            {
-                "status": "ok",
-                **self._about,
-                "applications": len(self._applications),
-                "contract_violations": self._health.contract_violations,
-                "unexpected_errors": self._health.unexpected_errors,
-                "evicted_logs": {
-                    vault.application.id: vault.logs.evicted for vault in self._applications
-                },
-            }
-        )
-
-    async def reset(self, request: Request) -> Response:
-        """Restore the seeded world of every application."""
-        del request
-        self._applications.reset()
-        return Response(status_code=204)
-
-    async def reset_application(self, request: Request) -> Response:
-        """Restore the seeded world of one application."""
-        application_id = request.path_params["app"]
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one use of a power, or why it is not answered."""
         try:
-            self._applications.reset_one(application_id)
-        except KeyError:
-            return _unknown(application_id)
-        return Response(status_code=204)
-
-    async def list_applications(self, request: Request) -> Response:
-        """List the applications, without their keys."""
-        del request
-        return _json(
-            {
-                "applications": [
-                    {"id": vault.application.id, "name": vault.application.name}
-                    for vault in self._applications
-                ]
-            }
-        )
-
-    async def add_application(self, request: Request) -> Response:
-        """Serve one more application, its world seeded; id and key are made up where not given."""
-        content = await request.body()
-        try:
-            body = json.loads(content) if content.strip() else {}
-        except (ValueError, RecursionError):
-            return _invalid("", "a JSON object with id and api_key, or nothing")
-        if not isinstance(body, dict):
-            return _invalid("", "a JSON object with id and api_key, or nothing")
-        unknown = sorted(set(body) - {"id", "api_key", "name"})
-        if unknown:
-            return _invalid(f"/{unknown[0]}", "one of id, api_key, name")
-        for name, value in body.items():
-            if not isinstance(value, str) or not 0 < len(value) <= MAX_ID or not value.strip():
-                return _invalid(f"/{name}", f"a text of 1 to {MAX_ID} characters")
-        application_id = body.get("id") or f"app-{self._ids.uuid()}"
-        if self._applications.find(application_id) is not None:
-            return _response(
-                refusal(
-                    422,
-                    "InvalidStateError",
-                    "Invalid State",
-                    f"Application '{application_id}' exists",
-                )
+            response = await self._respond(scope, receive)
+        except Refused as reason:
+            response = _refusal(reason.status, reason.type_name, reason.message, reason.detail)
+        except VaultError as reason:
+            response = _response(refused(reason))
+        except BodyTooLarge:
+            response = _refusal(413, "PayloadTooLargeError", "Payload Too Large", "It is too large")
+        except BodyTooSlow:
+            response = _refusal(408, "RequestTimeoutError", "Request Timeout", "It came too slowly")
+        except ClientGone:
+            return
+        except Exception:
+            logger.exception("%s failed", scope["path"])
+            self._mock.health.unexpected_errors += 1
+            response = _refusal(
+                500, "UnexpectedError", "Unexpected Error", "The mock failed; its log says why."
             )
-        key = body.get("api_key") or self._ids.token("mock_key_")
-        vault = self._applications.add(
-            Application(application_id, (key,), str(body.get("name", application_id)))
-        )
-        return _json({"id": vault.application.id, "api_key": key}, 201)
+        await response(scope, receive, send)
 
-    async def remove_application(self, request: Request) -> Response:
-        """Serve an application no longer."""
-        application_id = request.path_params["app"]
-        if self._applications.find(application_id) is None:
-            return _unknown(application_id)
-        self._applications.remove(application_id)
+    async def _respond(self, scope: Scope, receive: Receive) -> Response:
+        raw_path = (scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0]
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        routed = self._routes.find(method, raw_path)
+        headers = dict(scope["headers"])
+        if routed is None or not routed.target.is_open:
+            self._let_in(scope, headers)
+        if routed is None:
+            return self._unrouted(scope, raw_path)
+        power = routed.target
+        path = {
+            name: unquote(value.decode("ascii", "replace"))
+            for name, value in zip(self._places[power.path], routed.values, strict=True)
+        }
+        bench = None
+        if "app" in path:
+            vault = self._mock.applications.find(path["app"])
+            bench = None if vault is None else self._mock.workbenches.find(path["app"])
+            if bench is None:
+                raise Refused(
+                    404,
+                    "EntityNotFoundError",
+                    "Unknown Application",
+                    f"Could not find application with id: '{path['app'][:80]}'",
+                )
+        query = _query(power, scope["query_string"])
+        body = await self._body(power, receive, headers)
+        asked = Asked(self._mock, path, query, body, self._base(scope, headers), bench)
+        answered = power.answer(asked)
+        if inspect.isawaitable(answered):
+            answered = await answered
+        return _answered(power, answered)
+
+    def _let_in(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
+        """Raise Refused for who may not use powers: another machine, or a page of another site."""
+        client = scope.get("client")
+        given = headers.get(b"authorization", b"")
+        token = self._token
+        has_token = token is not None and compare_digest(given, b"Bearer " + token.encode())
+        if has_token:
+            return
+        if client is not None and not _is_loopback(client[0]):
+            if token is None:
+                raise Refused(
+                    403,
+                    "ForbiddenError",
+                    "Forbidden",
+                    "The control plane answers this machine alone, unless --control-token is set",
+                )
+            raise Refused(
+                401, "UnauthorizedError", "Unauthorized Request", "The control token is needed"
+            )
+        host = headers.get(b"host", b"").decode("latin-1")
+        origin = headers.get(b"origin")
+        if not self._is_own(host) or (
+            origin is not None and urlsplit(origin.decode("latin-1")).netloc != host
+        ):
+            raise Refused(
+                403,
+                "ForbiddenError",
+                "Forbidden",
+                "A page of another site may not use the control plane",
+            )
+
+    def _is_own(self, host: str) -> bool:
+        """Tell whether a Host names this machine, so that no other name was bent to it."""
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            return False
+        if self._base_url is not None and name == urlsplit(self._base_url).hostname:
+            return True
+        return "." not in name or name.rpartition(".")[2] in _OWN_ENDS or _is_address(name)
+
+    async def _body(self, power: Power, receive: Receive, headers: Mapping[bytes, bytes]) -> Any:
+        if power.takes is None:
+            return None
+        del headers
+        content = await read_body(receive, LARGEST if power.name == "snapshotsImport" else None)
+        if not content.strip():
+            if power.needs_body:
+                raise _invalid([("", "a JSON object")])
+            return {}
+        try:
+            body = json.loads(content)
+        except (ValueError, RecursionError):
+            raise _invalid([("", "JSON")]) from None
+        problems = [
+            ("".join(f"/{step}" for step in error.instance_path), error.message)
+            for error in self._validators[power.name].iter_errors(body)
+        ]
+        if problems:
+            raise _invalid(problems[:20])
+        return body
+
+    def _base(self, scope: Scope, headers: Mapping[bytes, bytes]) -> str:
+        if self._base_url is not None:
+            return self._base_url
+        host = headers.get(b"host", b"127.0.0.1:4010").decode("latin-1")
+        return f"{scope['scheme']}://{host}"
+
+    def _unrouted(self, scope: Scope, raw_path: bytes) -> Response:
+        methods = self._routes.methods(raw_path)
+        if methods:
+            allowed = ", ".join(methods)
+            reply = refusal(
+                405,
+                "MethodNotAllowedError",
+                "Method Not Allowed",
+                {"message": f"{scope['method']} is not one of this path's methods"},
+            )
+            response = _response(reply)
+            response.headers["allow"] = allowed
+            return response
+        nearest = self._routes.nearest(scope["path"])
+        detail = {"message": f"Could not find route with path: '{scope['path'][:200]}'"}
+        if nearest:
+            detail["hint"] = f"did you mean {' or '.join(nearest)}?"
+        return _refusal(404, "EntityNotFoundError", "Unknown Route", detail)
+
+
+def _query(power: Power, query_string: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        name: schema["default"] for name, schema in power.query.items() if "default" in schema
+    }
+    problems = []
+    for name, text in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True):
+        schema = power.query.get(name)
+        if schema is None:
+            known = ", ".join(power.query) or "no parameter at all"
+            problems.append((f"/{name}", f"one of {known}"))
+            continue
+        value: Any = text
+        if schema["type"] == "integer":
+            value = int(text) if text.isascii() and text.isdigit() and len(text) < 16 else text
+        elif schema["type"] == "boolean":
+            value = {"true": True, "false": False}.get(text, text)
+        error = next(jsonschema_rs.iter_errors(dict(schema), value), None)
+        if error is not None:
+            problems.append((f"/{name}", error.message))
+        found[name] = value
+    if problems:
+        raise _invalid(problems, "query")
+    return found
+
+
+def _answered(power: Power, answered: Any) -> Response:
+    if isinstance(answered, Response):
+        return answered
+    if isinstance(answered, Told):
+        return Response(dumps(answered.value), answered.status, media_type="application/json")
+    if answered is None:
         return Response(status_code=204)
+    return Response(dumps(answered), power.status, media_type="application/json")
 
 
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(dumps(value), status, media_type="application/json")
+def _invalid(problems: Iterable[tuple[str, str]], where: str = "body") -> Refused:
+    return Refused(
+        400,
+        "RequestValidationError",
+        "Invalid Params",
+        {
+            "violations": [
+                {"in": where, "pointer": pointer, "expected": told, "message": told}
+                for pointer, told in problems
+            ]
+        },
+    )
+
+
+def _refusal(status: int, type_name: str, message: str, detail: Any) -> Response:
+    return _response(refusal(status, type_name, message, detail))
 
 
 def _response(reply: Any) -> Response:
     return Response(reply.content, reply.status, media_type="application/json")
 
 
-def _unknown(application_id: str) -> Response:
-    return _response(
-        refusal(
-            404,
-            "EntityNotFoundError",
-            "Unknown Application",
-            f"Could not find application with id: '{application_id}'",
-        )
-    )
+def _is_loopback(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host in ("localhost", "testclient", "")
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback
 
 
-def _invalid(pointer: str, expected: str) -> Response:
-    return _response(
-        refusal(
-            400,
-            "RequestValidationError",
-            "Invalid Params",
-            {"violations": [{"in": "body", "pointer": pointer, "expected": expected}]},
-        )
-    )
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -17,7 +17,8 @@ class Application:
 
     `integrations` names the connectors whose integration the owner has not left `configured`;
     `redirect_uris` are the only ones allowed, where any are named; `consent` is the answer that the
-    fake provider gives without a page, where one is set.
+    fake provider gives without a page, where one is set; `webhooks` says who is told of events from
+    the beginning (delivery_url, events, description).
     """
 
     id: str
@@ -26,6 +27,7 @@ class Application:
     integrations: Mapping[str, str] = field(default_factory=dict)
     redirect_uris: tuple[str, ...] = ()
     consent: str | None = None
+    webhooks: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,14 @@ class CallHistory:
         self._times = array("q")
         self._sums = array("q")
 
+    def entries(self) -> list[list[int]]:
+        """Return each time with the calls that were counted at it, in order."""
+        counted, before = [], 0
+        for time, total in zip(self._times, self._sums, strict=True):
+            counted.append([time, total - before])
+            before = total
+        return counted
+
     def add(self, time: int, calls: int = 1) -> None:
         """Count `calls` made at `time`; a time before the last one counts as the last one."""
         times, sums = self._times, self._sums

@@ -131,6 +131,12 @@ class Logbook:
             after=found[-1][0] if found and more_after else None,
         )
 
+    def entries(self) -> Iterator[LogEntry]:
+        """Yield every entry, oldest first."""
+        buckets = [bucket for facets in self._buckets.values() for bucket in facets.values()]
+        for _, entry in merge(*(bucket.newer_than(0) for bucket in buckets), key=_number):
+            yield entry
+
     def copy(self) -> "Logbook":
         """Return a logbook that goes its own way."""
         twin = Logbook(self.capacity)

@@ -26,6 +26,8 @@ class Applications:
         self._seeded: dict[str, Any] = {}
         self._ids_by_key: dict[str, set[str]] = {}
         self.doors: dict[tuple[bytes | None, bytes | None], Vault] = {}
+        self.removed: Callable[[str], None] = _nothing
+        """Called with the id of an application that is served no longer."""
 
     def __iter__(self) -> Iterator[Vault]:
         return iter(tuple(self._vaults.values()))
@@ -35,8 +37,8 @@ class Applications:
 
     def add(self, application: Application) -> Vault:
         """Serve an application from now on, its world seeded; one of the same id is replaced."""
-        vault = self._make_vault(application)
         self.remove(application.id)
+        vault = self._make_vault(application)
         self._vaults[application.id] = vault
         self._seeded[application.id] = (
             vault.surroundings.store.snapshot(),
@@ -52,6 +54,7 @@ class Applications:
         self.doors.clear()
         self._seeded.pop(application_id, None)
         if vault is not None:
+            self.removed(application_id)
             for key in vault.application.api_keys:
                 ids = self._ids_by_key.get(key, set())
                 ids.discard(application_id)
@@ -90,3 +93,7 @@ class Applications:
         surroundings = self._vaults[application_id].surroundings
         surroundings.store.restore(snapshot)
         surroundings.ids.rewind(count)
+
+
+def _nothing(application_id: str) -> None:
+    """Nobody wants to know."""

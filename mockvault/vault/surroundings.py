@@ -12,6 +12,7 @@ from mockvault.domain.errors import ConnectorNotFound
 from mockvault.domain.events import Cause, ConnectionChange
 from mockvault.domain.ids import IdSource, secret_of
 from mockvault.domain.states import state_of
+from mockvault.domain.timers import Timers
 from mockvault.store.base import ApplicationStore
 
 Change = ConnectionChange | str
@@ -33,6 +34,7 @@ class Surroundings:
     seed: int
     changes: list[Change] = field(default_factory=list)
     listeners: list[Callable[[ConnectionChange], None]] = field(default_factory=list)
+    timers: Timers = field(default_factory=Timers)
 
     def key(self, purpose: str) -> bytes:
         """Return the key with which this application signs tokens of one purpose."""

@@ -205,7 +205,21 @@ class Planned(SpecMiddleware):  # type: ignore[misc]  # connexion ships no types
         request_id = self._service.ids.uuid()
         path = raw_path.decode("ascii", "replace")
         self._service.record(
-            Exchange(method, path, "", "", "", reply.status, 0.0, request_id, (), reply.error)
+            Exchange(
+                method,
+                path,
+                "",
+                "",
+                "",
+                reply.status,
+                0.0,
+                request_id,
+                (),
+                reply.error,
+                query=scope["query_string"],
+                headers=scope["headers"],
+                reply=reply,
+            )
         )
         await send(head(reply, request_id, headers.get(b"origin")))
         body = b"" if method == "HEAD" else reply.content or b""

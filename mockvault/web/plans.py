@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.types import Receive, Scope, Send
 
@@ -40,7 +40,10 @@ logger = logging.getLogger("mockvault")
 
 Handler = Callable[..., Reply]
 _CONSUMER = CONSUMER_HEADER.encode()
-EXPOSED = b"x-apideck-request-id, x-mock-warning, x-mock-source, x-mock-fault, location"
+EXPOSED = (
+    b"x-apideck-request-id, x-mock-warning, x-mock-source, x-mock-fault, preference-applied, "
+    b"retry-after, location"
+)
 
 
 @dataclass(slots=True)
@@ -49,6 +52,19 @@ class Health:
 
     contract_violations: int = 0
     unexpected_errors: int = 0
+
+
+class Meddler(Protocol):
+    """What may come between a request and its plan: faults, limits and preferences."""
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is set for any application; a header Prefer is always looked at."""
+        ...
+
+    async def answer(self, plan: "Plan", call: "Call") -> Reply:
+        """Answer the request as was asked for, by the plan or instead of it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +76,7 @@ class Service:
     health: Health
     ids: IdSource
     base_url: str | None = None
+    meddler: Meddler | None = None
 
 
 @dataclass(slots=True)
@@ -73,6 +90,8 @@ class Call:
     content: bytes | None = None
     vault: Vault | None = None
     consumer_id: str | None = None
+    forced: Reply | None = None
+    fault: str | None = None
 
 
 class Plan:
@@ -124,7 +143,11 @@ class Plan:
         except ClientGone:
             return
         else:
-            reply = self.answer(call)
+            meddler = self._service.meddler
+            if meddler is not None and (meddler.is_on or b"prefer" in call.headers):
+                reply = await meddler.answer(self, call)
+            else:
+                reply = self.answer(call)
         await self._send(call, reply, send)
 
     def answer(self, call: Call) -> Reply:
@@ -156,6 +179,8 @@ class Plan:
         judged = self._judge.judge(call.values, scope["query_string"], headers, call.content)
         if call.vault is None:
             call.vault = vault_of_flow(applications, judged.parameters)
+        if call.forced is not None:
+            return call.forced
         reply = self._ask(call.vault, call, judged)
         if call.consumer_id is not None:
             call.vault.consumers.ensure(call.consumer_id)
@@ -187,9 +212,12 @@ class Plan:
         vault = call.vault
         request_id = self._service.ids.uuid() if vault is None else vault.request_id()
         message = head(reply, request_id, call.headers.get(b"origin"), self._source)
-        if self._answer_judge is not None:
+        if self._answer_judge is not None and call.fault is None:
             self._hold(reply, message["headers"])
         self._record(call, reply, request_id)
+        if reply.deliver is not None:
+            await reply.deliver(send, message, reply.content or b"")
+            return
         await send(message)
         await send({"type": "http.response.body", "body": reply.content or b""})
 
@@ -213,13 +241,15 @@ class Plan:
                     http_method=self.operation.method,
                     path=path,
                     status_code=reply.status,
-                    duration=round(elapsed, 3),
+                    # where no time passes, nothing takes any: one past, one log
+                    duration=0.0 if vault.surroundings.clock.is_frozen else round(elapsed, 3),
                     latency=0.0,
                     connector_id=self._connector_id(path),
                     error_message=reply.error,
                     source_ip=client[0] if client else None,
                 )
             )
+        steps = () if vault is None else vault.take_changes()
         self._service.record(
             Exchange(
                 call.scope["method"],
@@ -230,8 +260,14 @@ class Plan:
                 reply.status,
                 elapsed,
                 request_id,
-                () if vault is None else tuple(map(str, vault.take_changes())),
+                tuple(map(str, steps)) if steps else (),
                 reply.error,
+                call.scope["query_string"],
+                call.scope["headers"],
+                call.content,
+                reply,
+                steps,
+                call.fault,
             )
         )
 

@@ -24,16 +24,19 @@ class ClientGone(Exception):
     """The client hung up before its request was whole."""
 
 
-async def read_body(receive: Receive) -> bytes:
-    """Return the body; raise BodyTooLarge, BodyTooSlow or ClientGone if there is none to have."""
+async def read_body(receive: Receive, limit: int | None = None) -> bytes:
+    """Return the body; raise BodyTooLarge, BodyTooSlow or ClientGone if there is none to have.
+
+    It may have 1 MiB, or as many bytes as `limit` says.
+    """
     try:
         async with asyncio.timeout(PATIENCE):
-            return await _read(receive)
+            return await _read(receive, limit or LIMIT)
     except TimeoutError:
         raise BodyTooSlow from None
 
 
-async def _read(receive: Receive) -> bytes:
+async def _read(receive: Receive, limit: int) -> bytes:
     kept: list[bytes] = []
     size = 0
     more = True
@@ -44,10 +47,10 @@ async def _read(receive: Receive) -> bytes:
         chunk = message.get("body", b"")
         more = message.get("more_body", False)
         size += len(chunk)
-        if size <= LIMIT:
+        if size <= limit:
             kept.append(chunk)
-        elif size > DRAINED:
+        elif size > max(DRAINED, limit):
             break
-    if size > LIMIT:
+    if size > limit:
         raise BodyTooLarge
     return kept[0] if len(kept) == 1 else b"".join(kept)

@@ -1,15 +1,33 @@
 """What is told of each request: one line of log, for a person or for a machine."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TextIO
 
 from mockvault.json_text import dumps
+from mockvault.web.replies import Reply
+
+_TOLD = (
+    "method",
+    "path",
+    "operation_id",
+    "application_id",
+    "consumer_id",
+    "status",
+    "milliseconds",
+    "request_id",
+    "changes",
+    "error",
+)
 
 
 class Exchange(NamedTuple):
-    """A request and how it was answered. `operation_id` is empty where no route was found."""
+    """A request and how it was answered. `operation_id` is empty where no route was found.
+
+    From `query` on it is what a journal keeps; `steps` are the changes as values, `kept` is the
+    beginning of an answer that is too long to be kept whole.
+    """
 
     method: str
     path: str
@@ -21,6 +39,13 @@ class Exchange(NamedTuple):
     request_id: str
     changes: tuple[str, ...]
     error: str | None
+    query: bytes = b""
+    headers: Sequence[tuple[bytes, bytes]] = ()
+    content: bytes | None = None
+    reply: Reply | None = None
+    steps: Sequence[Any] = ()
+    fault: str | None = None
+    kept: bytes | None = None
 
 
 Record = Callable[[Exchange], None]
@@ -54,6 +79,8 @@ def human_line(exchange: Exchange) -> str:
         f"{exchange.milliseconds:.1f} ms",
         *exchange.changes,
     ]
+    if exchange.fault is not None:
+        told.append(f"fault {exchange.fault}")
     if exchange.error:
         told.append(f"! {exchange.error}")
     return "  ".join(_printable(part) for part in told) + "\n"
@@ -63,9 +90,11 @@ def json_line(exchange: Exchange) -> str:
     """Return the line for a machine: one JSON object."""
     told: dict[str, Any] = {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        **exchange._asdict(),
+        **{name: getattr(exchange, name) for name in _TOLD},
         "milliseconds": round(exchange.milliseconds, 3),
     }
+    if exchange.fault is not None:
+        told["fault"] = exchange.fault
     return dumps(told).decode() + "\n"
 
 

@@ -1,6 +1,6 @@
 """What goes back: the contract's envelopes, and the one table from refusal to status."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -13,6 +13,8 @@ from mockvault.web.violations import RequestInvalid, UnsupportedMediaType, Viola
 JSON = b"application/json"
 ERROR_REF = "https://developers.apideck.com/errors#"
 Header = tuple[bytes, bytes]
+Deliver = Callable[[Any, dict[str, Any], bytes], Awaitable[None]]
+"""Sends, by ASGI's `send`, the start of a response and its body."""
 
 STATUS_BY_ERROR: Mapping[type[VaultError], int] = {
     errors.EntityNotFound: 404,
@@ -34,7 +36,8 @@ STATUS_BY_ERROR: Mapping[type[VaultError], int] = {
 class Reply:
     """An answer: its status, its body as bytes, and the headers beyond those of every answer.
 
-    `error` is what the answer refuses for, in a sentence; None for one that does not.
+    `error` is what the answer refuses for, in a sentence; None for one that does not. `deliver`
+    puts it on the wire in a way of its own; None sends it whole and at once.
     """
 
     status: int
@@ -42,6 +45,7 @@ class Reply:
     headers: Sequence[Header] = ()
     error: str | None = None
     warnings: list[str] = field(default_factory=list)
+    deliver: "Deliver | None" = None
 
 
 def ok(data: Any, **beside: Any) -> Reply:

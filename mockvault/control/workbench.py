@@ -1,0 +1,265 @@
+"""What can be done to one application beside its API: clock, webhooks, faults, journal, worlds."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from mockvault.control.faults import EXPIRY as FAULT_EXPIRY
+from mockvault.control.faults import Faults, FaultsSnapshot
+from mockvault.control.journal import CAPACITY, Journal
+from mockvault.control.preferences import NONE, Preference
+from mockvault.control.timekeeping import Effect, Timekeeper
+from mockvault.delivery import webhooks
+from mockvault.delivery.outbox import OutboxSnapshot, attempt_effect
+from mockvault.delivery.webhooks import Webhooks
+from mockvault.domain.clock import ClockState, ControlledClock
+from mockvault.domain.events import ConnectionChange
+from mockvault.domain.timers import Timer
+from mockvault.vault.applications import Applications
+from mockvault.vault.exchange import REFRESH_BEFORE
+from mockvault.vault.vault import Vault
+from mockvault.web.recording import Exchange, Record
+
+TOKEN = "token"  # noqa: S105  a kind of timer
+ANY = "*"
+"""The key of a preference for every operation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What every workbench of a mock is made with."""
+
+    journal_capacity: int = CAPACITY
+    signature: str = "hex"
+    webhook_timeout: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything of one application at one moment: what a snapshot keeps."""
+
+    taken_at: int
+    store: Any
+    ids: int
+    clock: ClockState
+    timers: Any
+    outbox: OutboxSnapshot
+    faults: FaultsSnapshot
+    preferences: dict[str, Preference] = field(default_factory=dict)
+
+
+class Workbench:
+    """The powers over one application. Nothing of another can be reached through it."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        clock: ControlledClock,
+        equipment: Equipment,
+        changed: Callable[[], None],
+    ) -> None:
+        surroundings = vault.surroundings
+        self.vault = vault
+        self.clock = clock
+        self._changed = changed
+        self.journal = Journal(vault.now, equipment.journal_capacity)
+        self.webhooks = Webhooks(
+            vault,
+            surroundings.timers,
+            self._hear,
+            encoding=equipment.signature,
+            timeout=equipment.webhook_timeout,
+        )
+        self.time = Timekeeper(clock, surroundings.timers, self.webhooks.settle)
+        self.faults = Faults(vault.now, surroundings.timers, changed)
+        self.preferences: dict[str, Preference] = {}
+        self.snapshots: dict[str, World] = {}
+        for kind in (webhooks.DELIVERY, webhooks.EXPIRY, webhooks.REORDER):
+            self.time.handlers[kind] = self.webhooks.fire
+        self.time.handlers[FAULT_EXPIRY] = self._end_fault
+        self.time.handlers[TOKEN] = self._refresh
+        surroundings.listeners += [self.webhooks.hear, self._watch]
+        for said in vault.application.webhooks:
+            self.webhooks.subscribe(**said, source="fixture")
+        self._first = self.snapshot()
+
+    @property
+    def is_meddling(self) -> bool:
+        """Whether any of its requests may be answered otherwise than by the vault alone."""
+        return self.faults.is_on or bool(self.preferences)
+
+    def preference_for(self, operation_id: str) -> Preference:
+        """Return the preference that sticks to an operation."""
+        preferences = self.preferences
+        if not preferences:
+            return NONE
+        return preferences.get(operation_id, NONE).over(preferences.get(ANY, NONE))
+
+    def prefer(self, operation_id: str, preference: Preference | None) -> None:
+        """Have a preference stick to an operation or, for `*`, to all; None lets go of it."""
+        if preference is None:
+            self.preferences.pop(operation_id, None)
+        else:
+            self.preferences[operation_id] = preference
+        self._changed()
+
+    # worlds
+
+    def snapshot(self) -> World:
+        """Return everything as it is now."""
+        surroundings = self.vault.surroundings
+        return World(
+            self.vault.now(),
+            surroundings.store.snapshot(),
+            surroundings.ids.count,
+            self.clock.state,
+            surroundings.timers.snapshot(),
+            self.webhooks.snapshot(),
+            self.faults.snapshot(),
+            self.preferences.copy(),
+        )
+
+    def restore(self, world: World) -> None:
+        """Make everything what it was in that world; what is on its way is not waited for."""
+        surroundings = self.vault.surroundings
+        self.time.interrupt()
+        self.webhooks.cancel()
+        surroundings.store.restore(world.store)
+        surroundings.ids.rewind(world.ids)
+        surroundings.take_changes()
+        self.clock.restore(world.clock)
+        surroundings.timers.restore(world.timers)
+        self.webhooks.restore(world.outbox)
+        self.faults.restore(world.faults)
+        self.preferences = world.preferences.copy()
+        self._changed()
+        self.time.wake()
+
+    def reset(self) -> None:
+        """Make everything what it was in the beginning, the journal empty; snapshots stay."""
+        self.restore(self._first)
+        self.journal.clear()
+
+    def close(self) -> None:
+        """Do nothing any more."""
+        self.time.close()
+        self.webhooks.cancel()
+        self.journal.close()
+
+    # what happens
+
+    def did(self, power: str, **told: Any) -> None:
+        """Put down that a power was used."""
+        self.journal.put("control", {"power": power, **told})
+
+    def _hear(self, kind: str, what: Any) -> None:
+        if kind == "event":
+            self.journal.put_later(kind, what)
+            self.time.did({"kind": "event", "event_type": what.type, "event_id": what.id})
+        else:
+            self.journal.put(kind, what)
+            self.time.did(attempt_effect(what))
+
+    def _watch(self, change: ConnectionChange) -> None:
+        """See to the connection's token when it is about to end."""
+        connection = change.after
+        if connection is not None and connection.token is not None:
+            expires_at = connection.token.expires_at
+            if expires_at is not None:
+                subject = f"{connection.id} of {connection.consumer_id}"
+                self._see_to(subject, expires_at - REFRESH_BEFORE + 1)
+
+    def _see_to(self, subject: str, due: int) -> None:
+        timers = self.vault.surroundings.timers
+        if timers.due_of(TOKEN, subject) != due:
+            timers.set(due, TOKEN, subject)
+
+    async def _refresh(self, timer: Timer) -> Effect | None:
+        """Look at a connection whose token is due: the vault refreshes it, or drops it and tells.
+
+        Where time is advanced by more than a token's life, one refresh stands for those after it.
+        """
+        connection_id, _, consumer_id = timer.subject.partition(" of ")
+        unified_api, _, service_id = connection_id.partition("+")
+        place = (unified_api, service_id)
+        before = self.vault.surroundings.store.connection(consumer_id, place)
+        if before is None or before.token is None or before.token.expires_at is None:
+            return None
+        due = before.token.expires_at - REFRESH_BEFORE + 1
+        if due > self.vault.now():  # it was refreshed since
+            self._see_to(timer.subject, due)
+            return None
+        after = self.vault.connections.find(consumer_id, *place).connection
+        self.vault.surroundings.take_changes()
+        token = None if after is None else after.token
+        if token is not None and token.expires_at is not None:
+            next_due = token.expires_at - REFRESH_BEFORE + 1
+            self._see_to(timer.subject, max(next_due, self.time.target + 1))
+        return {
+            "kind": "token.refreshed" if token is not None else "token.refresh_failed",
+            "connection": connection_id,
+            "consumer_id": consumer_id,
+        }
+
+    async def _end_fault(self, timer: Timer) -> Effect | None:
+        ended = self.faults.expire(timer.subject)
+        return {"kind": "fault.expired", "fault_id": timer.subject} if ended else None
+
+
+class Workbenches:
+    """The workbench of each application, and the journal of what belongs to none."""
+
+    def __init__(self, log: Record, equipment: Equipment, now: Callable[[], int]) -> None:
+        self._log = log
+        self._equipment = equipment
+        self._benches: dict[str, Workbench] = {}
+        self.is_meddling = False
+        self.journal = Journal(now, equipment.journal_capacity)
+
+    def __iter__(self) -> Iterator[Workbench]:
+        return iter(tuple(self._benches.values()))
+
+    def open(self, vault: Vault, clock: ControlledClock) -> Workbench:
+        """Return a new workbench for the vault, in place of one for the same application."""
+        self.close(vault.application.id)
+        workbench = Workbench(vault, clock, self._equipment, self._changed)
+        self._benches[vault.application.id] = workbench
+        return workbench
+
+    def find(self, application_id: str) -> Workbench | None:
+        """Return the workbench of an application, or None."""
+        return self._benches.get(application_id)
+
+    def close(self, application_id: str) -> None:
+        """Have no workbench for the application any more."""
+        workbench = self._benches.pop(application_id, None)
+        if workbench is not None:
+            workbench.close()
+            self._changed()
+
+    def record(self, exchange: Exchange) -> None:
+        """Put a request down in its application's journal, and log it."""
+        workbench = self._benches.get(exchange.application_id)
+        if workbench is None:
+            workbench = self._named(exchange)
+        journal = self.journal if workbench is None else workbench.journal
+        journal.put_request(exchange)
+        self._log(exchange)
+
+    def reset(self, applications: Applications) -> None:
+        """Make every application what it was in the beginning."""
+        for vault in applications:
+            workbench = self.find(vault.application.id)
+            if workbench is not None:
+                workbench.reset()
+        self.journal.clear()
+
+    def _named(self, exchange: Exchange) -> Workbench | None:
+        """Return the workbench of the application that a refused request named, if there is one."""
+        for name, value in exchange.headers:
+            if name == b"x-apideck-app-id":
+                return self._benches.get(value.decode("latin-1"))
+        return None
+
+    def _changed(self) -> None:
+        self.is_meddling = any(each.is_meddling for each in self._benches.values())

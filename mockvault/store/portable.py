@@ -1,0 +1,256 @@
+"""A world as JSON that can be carried away: written from a snapshot, read back, checked when read.
+
+What is known for a short time only (OAuth flows and codes) stays behind.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, fields
+from functools import lru_cache
+from typing import Any
+
+import jsonschema_rs
+
+from mockvault.domain.entities import AccessToken, Connection, Consumer, CustomMapping, LogEntry
+from mockvault.domain.history import CallHistory
+from mockvault.store.logbook import Logbook
+from mockvault.store.memory import KINDS, LOG_CAPACITY, MemorySnapshot
+
+FORMAT = 1
+MARK = "mockvault_world"
+"""The property that tells a world's file from any other JSON."""
+
+
+class Unportable(ValueError):
+    """The JSON is no world that can be read; `problems` says where and why."""
+
+    def __init__(self, problems: list[tuple[str, str]]) -> None:
+        super().__init__("; ".join(f"{pointer or '/'}: {told}" for pointer, told in problems))
+        self.problems = problems
+
+
+def world_json(snapshot: MemorySnapshot) -> dict[str, Any]:
+    """Return a snapshot as JSON: equal worlds are equal texts."""
+    return {
+        MARK: FORMAT,
+        "sequence": snapshot.sequence,
+        "consumers": [_plain(snapshot.consumers[each]) for each in snapshot.order.values()],
+        "connections": [
+            _plain(connection)
+            for mine in snapshot.connections.values()
+            for connection in mine.values()
+        ],
+        "mappings": [
+            _plain(mapping) for mine in snapshot.mappings.values() for mapping in mine.values()
+        ],
+        "authorizations": [
+            [consumer_id, *key, count]
+            for (consumer_id, key), count in snapshot.authorizations.items()
+        ],
+        "calls": {
+            consumer_id: {kind: history.entries() for kind, history in kinds.items()}
+            for consumer_id, kinds in snapshot.histories.items()
+        },
+        "logs": [_plain(entry) for entry in snapshot.logbook.entries()],
+        "evicted_logs": snapshot.logbook.evicted,
+    }
+
+
+def snapshot_of(world: Any, *, log_capacity: int = LOG_CAPACITY) -> MemorySnapshot:
+    """Return the snapshot that a world's JSON says; raise Unportable where it says none."""
+    problems = [
+        ("".join(f"/{step}" for step in error.instance_path), error.message)
+        for error in _validator().iter_errors(world)
+    ] or list(_contradictions(world))
+    if problems:
+        raise Unportable(problems[:20])
+    consumers = {said["id"]: Consumer(**said) for said in world["consumers"]}
+    connections: dict[str, dict[tuple[str, str], Connection]] = {}
+    for said in world["connections"]:
+        token = said.get("token")
+        connection = Connection(**{**said, "token": token and _token(token)})
+        connections.setdefault(connection.consumer_id, {})[connection.key] = connection
+    mappings: dict[str, dict[tuple[str, str, str], CustomMapping]] = {}
+    for said in world.get("mappings", ()):
+        mapping = CustomMapping(**said)
+        mappings.setdefault(mapping.consumer_id, {})[mapping.key] = mapping
+    logbook = Logbook(log_capacity)
+    for said in world.get("logs", ()):
+        logbook.append(LogEntry(**said))
+    logbook.evicted += world.get("evicted_logs", 0)
+    return MemorySnapshot(
+        sequence=world["sequence"],
+        consumers=consumers,
+        order={each.sequence: each.id for each in sorted(consumers.values(), key=_sequence)},
+        connections=connections,
+        mappings=mappings,
+        authorizations={
+            (consumer_id, (unified_api, service_id)): count
+            for consumer_id, unified_api, service_id, count in world.get("authorizations", ())
+        },
+        histories={
+            consumer_id: {kind: _history(calls) for kind, calls in kinds.items()}
+            for consumer_id, kinds in world.get("calls", {}).items()
+        },
+        logbook=logbook,
+        secrets={},
+    )
+
+
+def _contradictions(world: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what cannot be, though each part has the right shape."""
+    seen: dict[str, set[Any]] = {"id": set(), "sequence": set()}
+    for place, consumer in enumerate(world["consumers"]):
+        for key, values in seen.items():
+            if consumer[key] in values:
+                yield f"/consumers/{place}/{key}", f"{consumer[key]} is there twice"
+            values.add(consumer[key])
+        if consumer["sequence"] > world["sequence"]:
+            yield f"/consumers/{place}/sequence", "it is above the world's sequence"
+    for place, connection in enumerate(world["connections"]):
+        if connection["consumer_id"] not in seen["id"]:
+            yield f"/connections/{place}/consumer_id", "no consumer has this id"
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    """Return an entity as JSON, without what it has by default."""
+    if isinstance(value, LogEntry):
+        defaults = LogEntry._field_defaults
+        return {
+            name: part
+            for name, part in zip(LogEntry._fields, value, strict=True)
+            if name not in defaults or part != defaults[name]
+        }
+    shown = {}
+    for each in fields(value):
+        part = getattr(value, each.name)
+        if each.name in _REQUIRED or part != each.default:
+            shown[each.name] = asdict(part) if isinstance(part, AccessToken) else part
+    return shown
+
+
+def _token(said: Mapping[str, Any]) -> AccessToken:
+    return AccessToken(**{**said, "scopes": tuple(said.get("scopes", ()))})
+
+
+def _history(calls: list[list[int]]) -> CallHistory:
+    history = CallHistory()
+    for time, count in calls:
+        history.add(time, count)
+    return history
+
+
+def _sequence(consumer: Consumer) -> int:
+    return consumer.sequence
+
+
+_REQUIRED = frozenset({"consumer_id", "unified_api", "service_id", "id", "enabled"})
+_TEXT = {"type": "string"}
+_NAME = {"type": "string", "minLength": 1}
+_TIME = {"type": "integer", "minimum": 0}
+_OBJECT = {"type": "object"}
+
+
+def _closed(required: str, **properties: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": required.split(),
+        "properties": properties,
+        "additionalProperties": False,
+    }
+
+
+@lru_cache(maxsize=1)
+def _validator() -> Any:
+    optional_time = {"type": ["integer", "null"], "minimum": 0}
+    token = _closed(
+        "access_token issued_at",
+        access_token=_TEXT,
+        issued_at={"type": "integer"},
+        expires_in={"type": ["integer", "null"]},
+        refresh_token={"type": ["string", "null"]},
+        scopes={"type": "array", "items": _TEXT},
+    )
+    log: dict[str, Any] = {name: True for name in LogEntry._fields}
+    log |= {"timestamp": _TIME, "consumer_id": _NAME, "status_code": {"type": "integer"}}
+    return jsonschema_rs.validator_for(
+        {
+            "type": "object",
+            "required": [MARK, "sequence", "consumers", "connections"],
+            "properties": {
+                MARK: {"const": FORMAT},
+                "sequence": _TIME,
+                "consumers": {
+                    "type": "array",
+                    "items": _closed(
+                        "id sequence created modified metadata",
+                        id=_NAME,
+                        sequence=_TIME,
+                        created=_TIME,
+                        modified=_TIME,
+                        metadata=_OBJECT,
+                    ),
+                },
+                "connections": {
+                    "type": "array",
+                    "items": _closed(
+                        "consumer_id unified_api service_id created_at",
+                        consumer_id=_NAME,
+                        unified_api=_NAME,
+                        service_id=_NAME,
+                        created_at=_TIME,
+                        updated_at=optional_time,
+                        enabled={"type": "boolean"},
+                        settings=_OBJECT,
+                        metadata=_OBJECT,
+                        token={"anyOf": [token, {"type": "null"}]},
+                        configuration={"type": "object", "additionalProperties": _OBJECT},
+                    ),
+                },
+                "mappings": {
+                    "type": "array",
+                    "items": _closed(
+                        "consumer_id unified_api service_id target_field_id value",
+                        consumer_id=_NAME,
+                        unified_api=_NAME,
+                        service_id=_NAME,
+                        target_field_id=_NAME,
+                        value=_TEXT,
+                    ),
+                },
+                "authorizations": {
+                    "type": "array",
+                    "items": {
+                        "type": "array",
+                        "prefixItems": [_NAME, _NAME, _NAME, _TIME],
+                        "minItems": 4,
+                        "maxItems": 4,
+                    },
+                },
+                "calls": {
+                    "type": "object",
+                    "additionalProperties": {
+                        "type": "object",
+                        "propertyNames": {"enum": list(KINDS)},
+                        "additionalProperties": {
+                            "type": "array",
+                            "items": {
+                                "type": "array",
+                                "items": _TIME,
+                                "minItems": 2,
+                                "maxItems": 2,
+                            },
+                        },
+                    },
+                },
+                "logs": {
+                    "type": "array",
+                    "items": _closed(
+                        "id consumer_id timestamp unified_api operation_id operation_name "
+                        "service_id service_name http_method path status_code duration latency",
+                        **log,
+                    ),
+                },
+                "evicted_logs": _TIME,
+            },
+        }
+    )
