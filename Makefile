@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SERVES := $(VENV)/.serves
 READY := $(VENV)/.ready
 NPM := tests/pages/widget/node_modules/.ready
 CODE := mockvault conformance tests
@@ -12,14 +13,18 @@ CODE := mockvault conformance tests
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-14s %s\n", $$1, $$2}'
 
-$(READY): pyproject.toml
+$(SERVES): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+$(READY): $(SERVES)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
-	touch $(READY)
+	touch $@
 
 install: $(READY) ## Make .venv with all that is needed
 
-run: $(READY) ## Serve the mock on http://127.0.0.1:4010 (more flags: make run ARGS='--port 0')
+run: $(SERVES) ## Serve the mock on http://127.0.0.1:4010 (more flags: make run ARGS='--port 0')
 	@exec $(BIN)/mockvault serve $(ARGS)
 
 serve: run
