@@ -39,7 +39,7 @@ CHECKS: dict[str, Check] = {}
 def check(
     id: str, area: str, source: str, *builds_on: str
 ) -> Callable[..., Callable[..., Iterator[Finding]]]:
-    """Register a function as the check that its docstring states; it yields aspect, expected, seen."""
+    """Register a function as the check that its docstring states."""
 
     def register(
         judge: Callable[["Judge", Exchange], Iterator[Finding]],

@@ -121,7 +121,7 @@ def _address(url: str) -> str:
 def run(url: str, **options: object) -> None:
     """Judge the deployment at URL.
 
-    Exit codes: 0 it conforms, 1 it does not, 2 usage, 3 it does not answer or refuses the credentials.
+    Exit codes: 0 it conforms, 1 it does not, 2 usage, 3 no answer or credentials refused.
     """
     plan, profile = _plan(_address(url), options)
     if options["dry_run"]:
@@ -322,7 +322,8 @@ def explain(law: str) -> None:
     if name in CHECKS:
         item = CHECKS[name]
         click.echo(
-            f"{item.id}  {item.name}  ({item.area}, MUST, on every answer)\n\n{item.promise}\n\nsource    {item.source}"
+            f"{item.id}  {item.name}  ({item.area}, MUST, on every answer)\n\n{item.promise}"
+            f"\n\nsource    {item.source}"
         )
         return
     raise click.UsageError(f"no law or check {law!r}: see conformance list")

@@ -1,8 +1,8 @@
-"""The harness's own reading of the contract: operations, and what their requests and answers may be.
+"""The harness's own reading of the contract: operations, and requests and answers.
 
-The contract is judged by a strict reading of it. `default` covers refusals only, so a success with a
-status that is not declared is a failure; and error bodies, in which the contract requires nothing,
-must hold what its own examples show.
+The contract is judged by a strict reading of it. `default` covers refusals only, so a success
+with a status that is not declared is a failure; and error bodies, in which the contract requires
+nothing, must hold what its own examples show.
 """
 
 import functools
@@ -149,7 +149,7 @@ class Contract:
         return node
 
     def schema(self, node: Any, *, request: bool) -> Any:
-        """Translate an OpenAPI 3.0 schema into JSON Schema; in requests, readOnly may be anything."""
+        """Translate OpenAPI 3.0 into JSON Schema; in requests, readOnly may be anything."""
         node = self.resolved(node)
         if isinstance(node, list):
             return [self.schema(item, request=request) for item in node]

@@ -121,7 +121,8 @@ class Run:
             answer = self.target.call("consumersAll", other, query={"limit": 1}).answer
             if answer.status in {401, 403}:
                 raise Unjudgeable(
-                    f"the credentials of {other.application.id!r} are refused (HTTP {answer.status})"
+                    f"the credentials of {other.application.id!r} are refused"
+                    f" (HTTP {answer.status})"
                 )
         if plan.profile.may_write or plan.consumer:
             answer = self.target.call("connectionsAll", who).answer

@@ -1,7 +1,7 @@
 """Schemathesis behind one door: it makes cases, and nothing else; sending and judging are ours.
 
-Only this module imports it. Its engine, checks and transport are not used: each case passes our guard,
-and is judged by what was really sent.
+Only this module imports it. Its engine, checks and transport are not used: each case
+passes our guard, and is judged by what was really sent.
 """
 
 import copy
@@ -18,7 +18,7 @@ from conformance.contract import Contract
 
 
 def bodies(contract: Contract, operation_id: str, seed: int, count: int) -> Iterator[Any]:
-    """Return generated bodies for an operation: half of them legal, half meant to break the schema."""
+    """Return generated bodies for an operation: half of them meant to break the schema."""
     document = copy.deepcopy(dict(contract.document))
     operation = contract.operations[operation_id]
     schema = schemathesis.openapi.from_dict(document)

@@ -1,6 +1,6 @@
 """Conformance as a pytest run: one test a law, one a phase, one a check; also with xdist.
 
-pytest -p conformance.pytest_plugin --conformance-url URL --conformance-app-id … --conformance-api-key …
+pytest -p conformance.pytest_plugin --conformance-url URL --conformance-app-id ID …
 """
 
 import os

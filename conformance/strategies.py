@@ -34,6 +34,9 @@ class Variation:
     body: Any
     note: str
 
+    def __str__(self) -> str:
+        return f"{self.pointer} {self.keyword} {self.note}"
+
 
 def types(schema: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the types that a schema allows."""
@@ -46,7 +49,7 @@ def types(schema: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def right(schema: Mapping[str, Any], name: str = "", *, whole: bool = True) -> Any:
-    """Return a value that fits a schema: with every property it knows, or only the required ones."""
+    """Return a value that fits a schema, with every property or only the required ones."""
     if schema.get("enum"):
         return schema["enum"][0]
     if "anyOf" in schema:

@@ -86,7 +86,7 @@ def _refuses(world: World, aspect: str, who: Principal, changes: Mapping[str, st
 
 @law("VLT-AUT-01", "auth", _GUARD, "contract", reads_only=True)
 def a_request_without_a_key_is_refused(world: World) -> None:
-    """Every operation but the three of OAuth refuses a request without an API key, or with an empty one."""
+    """Every operation but those of OAuth refuses a request without a key, or with an empty one."""
     who = _known(world)
     _refuses(world, "missing", who, {"authorization": None})
     _refuses(world, "empty", who, {"authorization": "Bearer "})
@@ -199,7 +199,7 @@ def a_request_must_name_its_consumer(world: World) -> None:
 
 @law("VLT-HDR-05", "headers", "RFC 9110, 15.5.6: Allow")
 def an_undeclared_method_is_refused(world: World) -> None:
-    """A method that the contract does not declare is refused, and a 405 names the methods that are."""
+    """A method that is not declared is refused, and a 405 names the methods that are."""
     who = world.who()
     for operation in world.target.contract.operations.values():
         if operation.is_public:

@@ -15,7 +15,7 @@ _DEL = ("VLT-CSM-03", "VLT-CNX-02", "VLT-ISO-01", "VLT-ISO-02")
 
 @law("VLT-CAS-01", "cascades", _ALL, builds_on=_DEL)
 def a_consumer_takes_its_connections_along(world: World) -> None:
-    """A consumer that is deleted and comes back has no connection, setting or credential of before."""
+    """A consumer that is deleted and comes back has no connection or setting of before."""
     who, connector = world.who(), world.plain()
     world.add(who, connector, settings=world.settings(connector), metadata={"mark": world.nonce})
     answer = world.call("consumersDelete", who)
@@ -71,7 +71,7 @@ def only_that_consumer_is_deleted(world: World) -> None:
 
 @law("VLT-CAS-04", "cascades", _CNX, builds_on=("VLT-CNX-09", "VLT-ISO-01", "VLT-CNX-10"))
 def a_connection_takes_its_settings_along(world: World) -> None:
-    """A connection that is deleted and added again has no setting of before, and is not callable by them."""
+    """A connection that is deleted and added again has no setting of before."""
     who, connector = world.who(), world.plain()
     world.add(who, connector, settings=world.settings(connector), metadata={"mark": world.nonce})
     world.call("connectionsDelete", who, **connector.path)

@@ -231,7 +231,7 @@ def a_missing_field_keeps_a_connection_from_callable(world: World) -> None:
 
 @law("VLT-CNX-11", "state", _GUIDE, builds_on=_UPD)
 def a_connection_with_all_its_fields_is_callable(world: World) -> None:
-    """A connection without OAuth is callable once its required fields are filled, by one update or several."""
+    """A connection without OAuth is callable once its required fields are filled."""
     connector = world.plain()
     for suffix, steps in (
         ("once", [world.settings(connector)]),
@@ -385,7 +385,7 @@ def an_import_is_read_back(world: World) -> None:
 
 @law("VLT-CNX-17", "state", "connectionsToken", builds_on=(*_ADD, "VLT-CNX-05", "VLT-CNX-10"))
 def a_token_is_exchanged_for_stored_credentials(world: World) -> None:
-    """POST token succeeds once the credentials are stored, makes the connection callable, and not before."""
+    """POST token succeeds once credentials are stored, not before, and makes it callable."""
     rows = [
         c
         for c in world.catalogue

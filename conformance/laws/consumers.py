@@ -36,7 +36,7 @@ def a_created_consumer_is_read_back(world: World) -> None:
 
 @law("VLT-CSM-02", "state", _CRUD, "contract", builds_on=("VLT-CSM-01",))
 def an_updated_consumer_is_read_back(world: World) -> None:
-    """An update of a consumer's metadata is there when it is read, and repeating it changes nothing."""
+    """An update of a consumer's metadata is there when it is read, also when repeated."""
     who = world.who()
     world.consumer(who, metadata={"user_name": "before"})
     new = {"user_name": "after", "email": "after@example.com"}

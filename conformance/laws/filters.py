@@ -31,7 +31,7 @@ def the_api_filter_gives_that_api(world: World) -> None:
 
 @law("VLT-FIL-02", "filters", _LIST, "contract", builds_on=("VLT-CNX-02", "VLT-CNX-11"))
 def the_configured_filter_parts_the_list(world: World) -> None:
-    """`configured=true` has what was set up, `configured=false` what was never touched, each connection is in one."""
+    """`configured` parts the list in what was set up and what was never touched."""
     who, connector = world.who(), world.plain()
     world.add(who, connector, settings=world.settings(connector))
     mine = f"{connector.unified_api}+{connector.service_id}"
@@ -120,7 +120,7 @@ def the_status_filter_gives_that_status(world: World) -> None:
     builds_on=("VLT-LOG-01",),
 )
 def excluded_apis_are_not_in_the_logs(world: World) -> None:
-    """`filter[exclude_unified_apis]` leaves out the entries of each API it names, and only those."""
+    """`filter[exclude_unified_apis]` leaves out the entries of each API named, only those."""
     who = world.who()
     world.listed(who)
     all_of_them = world.logs(who)

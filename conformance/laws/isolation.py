@@ -91,7 +91,7 @@ def applications_do_not_touch_each_other(world: World) -> None:
     ),
 )
 def unified_apis_of_a_service_are_apart(world: World) -> None:
-    """A service that serves two unified APIs has a connection for each, and they are independent."""
+    """A service of two unified APIs has a connection for each, and they are independent."""
     services: dict[str, list[Connector]] = {}
     for row in world.catalogue:
         services.setdefault(row.service_id, []).append(row)

@@ -107,7 +107,7 @@ def _raw(world: World, who: Principal, aspect: str, body: bytes) -> None:
 
 @law("VLT-LIM-06", "limits", _ROBUST, "documented")
 def broken_bytes_are_refused(world: World) -> None:
-    """Invalid UTF-8, a deep nest of brackets, a lone surrogate and two MiB are no internal errors."""
+    """Invalid UTF-8, deep nesting, a lone surrogate and two MiB are no internal errors."""
     who = world.who()
     world.consumer(who)
     deep = 60_000
@@ -126,7 +126,7 @@ def broken_bytes_are_refused(world: World) -> None:
 
 @law("VLT-LIM-07", "limits", _ROBUST, "documented")
 def odd_requests_are_no_internal_errors(world: World) -> None:
-    """A huge limit, NUL and slashes in a path, long queries and long headers are no internal errors."""
+    """A huge limit, odd bytes in a path, long queries and headers are no internal errors."""
     who, connector = world.who(), world.connector()
     world.consumer(who)
     odd: list[tuple[str, str, Request]] = [

@@ -119,7 +119,7 @@ def a_link_waits_for_the_settings_it_needs(world: World) -> None:
 
 @law("VLT-OAU-03", "oauth", _FLOW, "contract", builds_on=_LINK)
 def the_authorize_link_leads_to_the_provider(world: World) -> None:
-    """The link needs no key, redirects with 301, carries the scope, and not yet to the redirect_uri."""
+    """The link needs no key, and redirects to the provider with the scope."""
     _, _, url = _ready(world)
     first = world.target.follow(url)
     more = (("redirect_uri", RETURN_URL), ("scope", "openid leads:write"))
@@ -147,7 +147,7 @@ def the_authorize_link_leads_to_the_provider(world: World) -> None:
 
 @law("VLT-OAU-04", "oauth", "guide: connection states", builds_on=("VLT-OAU-01",))
 def a_given_consent_makes_a_connection_callable(world: World) -> None:
-    """After consent the browser is back at redirect_uri, as it was given, and the connection is callable."""
+    """After consent the browser is back at redirect_uri, and the connection is callable."""
     who, connector, url = _ready(world)
     location, _ = world.consent(url)
     parts = urlsplit(location)
@@ -168,7 +168,7 @@ def a_given_consent_makes_a_connection_callable(world: World) -> None:
     builds_on=(*_CONSENT, "VLT-CNX-10", "VLT-CNX-05"),
 )
 def a_consent_without_a_required_field_is_not_enough(world: World) -> None:
-    """With a required field empty, consent makes a connection authorized; the field makes it callable."""
+    """With a required field empty, consent makes authorized; the field makes callable."""
     rows = [c for c in world.catalogue if c.redirects and c.required and not c.before]
     rows = [c for c in rows if not any(f.get("hidden") for f in c.required)]
     for index, connector in enumerate(world.rng.sample(rows, len(rows))[:6]):
@@ -220,7 +220,7 @@ def a_denied_consent_is_told_and_changes_nothing(world: World) -> None:
 
 @law("VLT-OAU-07", "oauth", _STATE, builds_on=_LINK)
 def an_altered_state_is_refused(world: World) -> None:
-    """Authorize, callback and revoke refuse a state that is altered, unsigned or none, and change nothing."""
+    """Authorize, callback and revoke refuse a state that is altered, unsigned or none."""
     who, connector, url = _ready(world)
     before = world.one(who, connector).get("state")
     for aspect, state in altered(state_of(url)).items():
@@ -249,8 +249,8 @@ def an_altered_state_is_refused(world: World) -> None:
             "a refusal",
             f"HTTP {answer.status} {answer.location}",
         )
-    state = world.one(who, connector).get("state")
-    world.expect(state == before, "changed", str(before), state)
+    after = world.one(who, connector).get("state")
+    world.expect(after == before, "changed", str(before), after)
 
 
 @law("VLT-OAU-08", "oauth", _STATE, builds_on=(*_CONSENT, "VLT-OAU-07"))
@@ -345,7 +345,7 @@ def a_redirect_never_leads_to_a_script(world: World) -> None:
     builds_on=_CONSENT,
 )
 def the_callback_leads_to_no_other_place(world: World) -> None:
-    """A redirect_uri on the callback itself is not followed, and the final address is the given one."""
+    """A redirect_uri on the callback is not followed; the final address is the given one."""
     _, _, url = _ready(world)
     if world.target.capabilities.get("consent") is None:
         raise NotJudged("no consent can be given here without a person (--capability consent=mock)")
@@ -405,7 +405,7 @@ def no_redirect_carries_a_token(world: World) -> None:
     builds_on=(*_CONSENT, "VLT-OAU-07", "VLT-CNX-10"),
 )
 def a_revoked_connection_is_added_again(world: World) -> None:
-    """After a revocation the browser is back at redirect_uri, and the connection waits for consent."""
+    """After a revocation the browser is back, and the connection waits for consent."""
     rows = [
         c
         for c in world.catalogue
@@ -445,7 +445,7 @@ def a_revoked_connection_is_added_again(world: World) -> None:
 
 @law("VLT-OAU-14", "oauth", "state is a JWT of its connection", "seen in clients", builds_on=_LINK)
 def a_state_names_its_connection(world: World) -> None:
-    """A state that is a JWT names the consumer, the application and the service of its connection."""
+    """A state that is a JWT names consumer, application and service of its connection."""
     who, connector, url = _ready(world)
     claims = claims_of(state_of(url))
     wanted = {

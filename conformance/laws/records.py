@@ -117,7 +117,7 @@ def logs_come_newest_first(world: World) -> None:
 
 @law("VLT-LOG-03", "logs", _LOG, "contract", builds_on=("VLT-LOG-01", "VLT-ENV-03", "VLT-HDR-02"))
 def an_entry_tells_what_happened(world: World) -> None:
-    """A log entry has the method, the path, the status and the success of its call, and its consumer."""
+    """A log entry has the method, path, status, success and consumer of its call."""
     who = world.who()
     made = _mixed(world, who)
     unknown = f"no-such-{world.nonce}"
@@ -216,7 +216,7 @@ def the_aggregate_is_the_sum(world: World) -> None:
 
 @law("VLT-CNT-03", "counts", _COUNTS, "contract", builds_on=("VLT-ISO-09",))
 def a_range_counts_the_calls_in_it(world: World) -> None:
-    """Counts of a range that holds now are those of the consumer; of one long ago, none; and they name it."""
+    """Counts of a range that holds now are the consumer's; of one long ago there are none."""
     who = world.who()
     for _ in range(3):
         world.listed(who)

@@ -32,7 +32,7 @@ def _field_ids(configuration: Any, resource: str) -> list[str]:
 
 
 def ground(world: World, least: int = 1, tries: int = 16) -> tuple[Connector, str, str]:
-    """Find a connector, a resource of it and a text field of that resource; a consumer `probe` looks."""
+    """Find a connector, a resource of it and a text field of that resource."""
     rows = [
         c
         for c in world.catalogue
@@ -101,7 +101,7 @@ def settings_of_a_resource_are_read_back(world: World) -> None:
     builds_on=("VLT-CNX-02",),
 )
 def a_resource_describes_itself_the_same_each_time(world: World) -> None:
-    """Schema, example and custom fields of a resource are those of the path, and the same when read again."""
+    """Schema, example and custom fields are those of the path, and the same when read again."""
     rows = [
         c for c in world.catalogue if c.resources and c.auth_type in {"apiKey", "basic", "custom"}
     ]

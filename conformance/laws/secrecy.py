@@ -17,7 +17,7 @@ _SETTINGS = "settings echo saved values, except api_key"
     "documented",
 )
 def imported_credentials_are_not_shown(world: World) -> None:
-    """Tokens that were imported are in no answer: not of the import, of a read, of a list, of the consumer."""
+    """Tokens that were imported are in no answer, of whatever operation."""
     rows = [c for c in world.catalogue if c.redirects] or list(world.catalogue)
     world.need(rows, "the catalogue is empty")
     who, connector = world.who(), world.rng.choice(rows)
@@ -44,7 +44,7 @@ def _settings_of(item: dict[str, Any]) -> str:
 
 @law("VLT-SEC-03", "secrets", _SETTINGS, "seen in clients")
 def an_api_key_is_not_among_the_settings(world: World) -> None:
-    """An api_key is accepted in settings and not given back there: alone, in the list, on the consumer."""
+    """An api_key is accepted in settings, and not given back there by any operation."""
     rows = [c for c in world.catalogue if any(f.get("id") == "api_key" for f in c.required)]
     world.need(rows, "no connector has an api_key")
     who, connector = world.who(), world.rng.choice(rows)
@@ -90,7 +90,7 @@ def an_exchanged_token_is_not_shown(world: World) -> None:
 
 @law("VLT-SEC-05", "secrets", "OWASP: error messages", "inferred")
 def a_refusal_does_not_repeat_secrets(world: World) -> None:
-    """A refused update does not repeat the secrets that were in it, nor does a refused key come back."""
+    """A refused update does not repeat the secrets in it, nor does a refused key come back."""
     who, connector = world.who(), world.plain()
     world.add(who, connector)
     key = world.secret("refused_api_key", f"canary-refused-{world.nonce}")
@@ -116,7 +116,7 @@ def a_refusal_does_not_repeat_secrets(world: World) -> None:
 
 @law("VLT-SEC-06", "secrets", "session tokens reach browsers", "documented")
 def a_session_token_holds_no_key(world: World) -> None:
-    """The claims of a session hold neither the API key of the application nor settings of connections."""
+    """The claims of a session do not hold the API key of the application."""
     who = world.who()
     answer = world.call("sessionsCreate", who)
     world.need(answer.is_good, "a session cannot be created")

@@ -140,7 +140,7 @@ def an_altered_token_is_refused(world: World) -> None:
 
 @law("VLT-SES-07", "sessions", "temporary access of one consumer", "documented")
 def a_token_lets_nobody_else_in(world: World) -> None:
-    """The token opens neither another consumer, nor another application, nor the list of consumers."""
+    """The token opens no other consumer, no other application, no list of consumers."""
     who, other = world.who("a"), world.who("b")
     world.consumer(other)
     token, _ = _open(world, who)
@@ -183,7 +183,7 @@ def a_session_creates_its_consumer(world: World) -> None:
 
 @law("VLT-SES-10", "sessions", _CLAIMS, "seen in clients")
 def a_token_carries_what_was_asked_for(world: World) -> None:
-    """redirect_uri, settings, theme and consumer_metadata of the request are claims of the token."""
+    """redirect_uri, settings, theme and consumer_metadata asked for are in the token."""
     who = world.who()
     wanted = {
         "redirect_uri": "https://app.conformance.example/back",

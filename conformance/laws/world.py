@@ -110,7 +110,7 @@ class World:
         return f"{self.target.prefix}{self.law.id[4:].lower()}-{self.turn}-{suffix}"
 
     def who(self, suffix: str = "a", application: Application | None = None) -> Principal:
-        """Return a consumer of this law's own; for a law that only reads, the one that was named."""
+        """Return a consumer of this law's own, or the one that was named for reading."""
         if not self.target.profile.may_write:
             if self.target.consumer is None:
                 raise NotJudged("reads only: name a consumer of yours with --consumer")
@@ -128,7 +128,7 @@ class World:
         return self.send(operation_id, self.target.request(operation_id, who, **arguments))
 
     def provoke(self, operation_id: str, request: Request) -> Answer:
-        """Send a request that breaks the contract; its answer is judged only where it is a refusal."""
+        """Send a request that breaks the contract; only a refusal is judged as an answer."""
         exchange = self.target.send(operation_id, request, quiet=True)
         body = exchange.answer.json if exchange.answer.is_good else None
         says = body.get("status_code") if isinstance(body, dict) else None

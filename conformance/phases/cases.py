@@ -1,8 +1,8 @@
 """The phase of cases: many bodies a second, legal and not, each judged by what was really sent.
 
-Bodies are changed by chance in one to three places. The contract's own validator says whether the result
-is legal; the deployment must refuse what is not, and must not refuse what is. A second judge of another
-make (openapi-core) looks at a sample of the answers.
+Bodies are changed by chance in one to three places. The contract says whether the
+result is legal; the deployment must refuse what is not, and must not refuse what is. A second
+judge of another make (openapi-core) looks at a sample of the answers.
 """
 
 import copy
@@ -130,7 +130,7 @@ def verdict(
     lambda c: len(c.target.contract.operations),
 )
 def judge_cases(context: Context) -> Iterator[CaseJudged]:
-    """Send mutated bodies to every operation that takes one, and show every kind of answer to the second judge."""
+    """Send mutated bodies, and show every kind of answer to the second judge."""
     if context.only:
         return
     second = SecondJudge(context.target.contract)

@@ -1,4 +1,4 @@
-"""The phase of generic fuzzing: bodies that Schemathesis makes, sent by us, judged by what was sent."""
+"""The phase of generic fuzzing: bodies of Schemathesis, sent by us, judged as sent."""
 
 import json
 import time

@@ -1,7 +1,7 @@
 """The phase of histories: chance walks through the vault, beside the model, shrunk where they part.
 
-A history is drawn from the seed alone, never from what the deployment answers, so the same seed walks
-the same way everywhere. Hypothesis shrinks a failing history to the shortest one.
+A history is drawn from the seed alone, never from what the deployment answers, so the same seed
+walks the same way everywhere. Hypothesis shrinks a failing history to the shortest one.
 """
 
 import contextlib

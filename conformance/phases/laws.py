@@ -41,7 +41,7 @@ class Judgement:
 
 
 def chosen(only: Sequence[str] = (), shard: tuple[int, int] = (1, 1)) -> list[Law]:
-    """Return the laws to judge, in order: those whose id begins with one of `only`, of one shard."""
+    """Return the laws of a shard, in order: those whose id begins with one of `only`."""
     rows = [law for law in LAWS.values() if not law.id.startswith("VLT-HOK")]
     rows = [law for law in rows if not only or any(law.id.startswith(name) for name in only)]
     rows.sort(key=lambda law: (ORDER.index(law.id[4:7]) if law.id[4:7] in ORDER else 99, law.id))
@@ -90,7 +90,7 @@ def judge(
 def run(
     laws: Iterable[Law], target: Target, seed: int, catalogue: tuple[Connector, ...]
 ) -> Iterator[CaseJudged]:
-    """Judge laws one after the other; a failure is judged again in another world, to tell how steady it is."""
+    """Judge laws one after the other."""
     for law in laws:
         try:
             first = judge(law, target, seed, catalogue)

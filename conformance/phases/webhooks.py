@@ -1,4 +1,4 @@
-"""The phase of webhooks: a receiver of ours, and what each transition makes the deployment say to it."""
+"""The phase of webhooks: a receiver, and what each transition makes the deployment say."""
 
 import hashlib
 import hmac
@@ -110,7 +110,7 @@ RECEIVER = Receiver()
 
 
 def signature(key: str, body: bytes) -> str:
-    """Return the signature of a body: its JSON with sorted keys, under the key of the application."""
+    """Return the signature of a body: of its JSON with sorted keys, under the API key."""
     text = json.dumps(json.loads(body), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
 
@@ -160,7 +160,7 @@ def _journey(world: World) -> tuple[Principal, Connector]:
     builds_on=("VLT-CNX-02", "VLT-CNX-05", "VLT-CNX-09", "VLT-CNX-11", "VLT-CNX-12"),
 )
 def each_transition_raises_its_event(world: World) -> None:
-    """Adding, completing, disabling and deleting a connection raise created, updated, callable, disabled, deleted."""
+    """Adding, completing, disabling and deleting a connection raise their events."""
     _receiver(world)
     who, _ = _journey(world)
     patience = _PATIENCE
@@ -172,7 +172,7 @@ def each_transition_raises_its_event(world: World) -> None:
 
 @law("VLT-HOK-02", "webhooks", _EVENTS, "contract", builds_on=("VLT-HOK-01",))
 def an_event_fits_the_contract(world: World) -> None:
-    """The body of an event validates, names the event of its header, its consumer and its connection."""
+    """An event validates, and names the event of its header and its connection."""
     _receiver(world)
     who, connector = _journey(world)
     RECEIVER.wait(who, "vault.connection.deleted")
@@ -214,7 +214,7 @@ def an_event_fits_the_contract(world: World) -> None:
     builds_on=("VLT-HOK-01",),
 )
 def an_event_is_signed(world: World) -> None:
-    """The signature of a delivery is the hex HMAC-SHA256 of its body with sorted keys, under the API key."""
+    """The signature is the hex HMAC-SHA256 of the body with sorted keys, under the API key."""
     _receiver(world)
     who, _ = _journey(world)
     for delivery in RECEIVER.wait(who, "vault.connection.created"):
@@ -232,7 +232,7 @@ def an_event_is_signed(world: World) -> None:
     builds_on=("VLT-HOK-01",),
 )
 def a_refused_delivery_comes_again(world: World) -> None:
-    """A delivery that was answered 500 comes again, with the same idempotency key and a higher attempt."""
+    """A delivery that was answered 500 comes again, with the same idempotency key."""
     _receiver(world)
     who, connector = world.who(), world.plain()
     RECEIVER.refuse_once = who.consumer_id
