@@ -7,23 +7,12 @@ plan, which is how both ways are held against each other in tests.
 """
 
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import ModuleType
 from typing import Any
 
-from connexion import AsyncApp
-from connexion.exceptions import ResolverError
-from connexion.middleware.abstract import RoutedAPI, RoutedMiddleware, SpecMiddleware
-from connexion.middleware.context import ContextMiddleware
-from connexion.middleware.exceptions import ExceptionMiddleware
-from connexion.middleware.lifespan import LifespanMiddleware
-from connexion.middleware.main import API
-from connexion.middleware.routing import RoutingMiddleware
-from connexion.operations import AbstractOperation
-from connexion.options import SwaggerUIOptions
-from connexion.resolver import Resolution, Resolver
-from connexion.spec import OpenAPISpecification
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mockvault.contract import METHODS, Contract, ContractInvalid, Operation
@@ -33,6 +22,22 @@ from mockvault.web.plans import Handler, Plan, Service, head
 from mockvault.web.recording import Exchange
 from mockvault.web.replies import Reply, refusal
 from mockvault.web.routes import Routes
+
+with warnings.catch_warnings():
+    # connexion 3.3 imports starlette.testclient, which has moved away from httpx and says so
+    warnings.simplefilter("ignore")
+    from connexion import AsyncApp
+    from connexion.exceptions import ResolverError
+    from connexion.middleware.abstract import RoutedAPI, RoutedMiddleware, SpecMiddleware
+    from connexion.middleware.context import ContextMiddleware
+    from connexion.middleware.exceptions import ExceptionMiddleware
+    from connexion.middleware.lifespan import LifespanMiddleware
+    from connexion.middleware.main import API
+    from connexion.middleware.routing import RoutingMiddleware
+    from connexion.operations import AbstractOperation
+    from connexion.options import SwaggerUIOptions
+    from connexion.resolver import Resolution, Resolver
+    from connexion.spec import OpenAPISpecification
 
 ALLOWED_HEADERS = (
     b"Authorization, Content-Type, x-apideck-app-id, x-apideck-consumer-id, x-apideck-auth-type, "

@@ -39,6 +39,12 @@ def test_the_banner_tells_what_is_needed_and_its_curl_works_when_pasted(mock: Ru
     assert json.loads(answer.stdout)["data"]["id"] == "crm+salesforce"
 
 
+def test_a_start_says_nothing_but_the_banner(tmp_path: Path) -> None:
+    with running(tmp_path) as found:
+        assert found.log().startswith("mockvault ")
+        assert "Warning" not in found.log()
+
+
 def test_health_answers_200(mock: Running) -> None:
     health = httpx.get(f"{mock.url}/_mock/health")
 
