@@ -76,4 +76,5 @@ def picture(name: str, colour: str) -> str:
 
 @cache
 def _files() -> dict[str, Path]:
-    return {file.name: file for file in (HERE / "static").iterdir() if file.suffix in _TYPES}
+    files = (HERE / "static").iterdir()
+    return {file.name: file for file in files if file.suffix in _TYPES and file.stem != "vault"}

@@ -9,7 +9,7 @@ from mockvault.pages.provider import SLOW, ProviderPages
 from mockvault.vault.applications import Applications
 from mockvault.web.plans import Service
 
-PREFIXES = ("/session/", "/_mock/provider/", "/_mock/vault/", "/_mock/vault.js")
+PREFIXES = ("/session/", "/_mock/provider/", "/_mock/vault/", "/_mock/vault.js", "/_mock/vault.mjs")
 
 
 def pages_router(applications: Applications, service: Service, *, slow: float = SLOW) -> Router:
@@ -18,7 +18,7 @@ def pages_router(applications: Applications, service: Service, *, slow: float = 
         [
             *ProviderPages(applications, service, slow=slow).routes(),
             *HostedVault(applications, service).routes(),
-            *Embedding().routes(),
+            *Embedding(service).routes(),
             *Assets(applications).routes(),
         ],
         redirect_slashes=False,

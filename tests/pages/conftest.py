@@ -206,7 +206,8 @@ def bundle(modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=True,
         cwd=WIDGET,
     )
-    shutil.copy(WIDGET / "index.html", folder / "index.html")
+    for name in ("index.html", "drop-in.html"):
+        shutil.copy(WIDGET / name, folder / name)
     return folder
 
 

@@ -113,9 +113,7 @@ def test_actions_that_the_session_hides_are_not_in_the_menu(
     world: World, other_origin: str
 ) -> None:
     body = {"settings": {"allow_actions": ["disable"], "hide_resource_settings": True}}
-    widget = Widget(
-        world, other_origin, "test-consumer", body, api="crm", service="salesforce"
-    )
+    widget = Widget(world, other_origin, "test-consumer", body, api="crm", service="salesforce")
     widget.expect_badge("Connected")
     widget.dialog.get_by_test_id("dropdown").locator("button").first.click()
 

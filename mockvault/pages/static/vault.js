@@ -2,7 +2,7 @@
 // with its frame on the mock that this script was loaded from.
 "use strict";
 (() => {
-  const origin = new URL(document.currentScript.src).origin;
+  const origin = "ORIGIN";
   const HANDLERS = ["onClose", "onReady", "onConnectionChange", "onConnectionDelete"];
   let frame = null;
   let listen = null;
@@ -49,7 +49,10 @@
   };
 
   const close = () => {
-    frame?.contentWindow?.postMessage({ type: "close" }, origin);
+    const mine = frame;
+    mine?.contentWindow?.postMessage({ type: "close" }, origin);
+    // a frame that never came up does not answer
+    setTimeout(() => frame === mine && remove(0), 500);
   };
 
   window.ApideckVault = { open, close };
