@@ -1,6 +1,9 @@
 """The body of a request, taken in whole: bounded in size and in time."""
 
 import asyncio
+import types
+from collections.abc import Coroutine, Generator
+from typing import Any
 
 from starlette.types import Receive
 
@@ -29,11 +32,33 @@ async def read_body(receive: Receive, limit: int | None = None) -> bytes:
 
     It may have 1 MiB, or as many bytes as `limit` says.
     """
+    reading = _read(receive, limit or LIMIT)
+    try:
+        waiting_for = reading.send(None)
+    except StopIteration as done:  # it was all there: no timer is needed, and none is paid for
+        content: bytes = done.value
+        return content
     try:
         async with asyncio.timeout(PATIENCE):
-            return await _read(receive, limit or LIMIT)
+            return await _resumed(reading, waiting_for)
     except TimeoutError:
         raise BodyTooSlow from None
+
+
+@types.coroutine
+def _resumed(reading: Coroutine[Any, Any, bytes], waiting_for: Any) -> Generator[Any, Any, bytes]:
+    """Go on with a coroutine that was begun, and that waits for something."""
+    try:
+        while True:
+            try:
+                given = yield waiting_for
+            except BaseException as reason:  # noqa: BLE001  it is the coroutine's to handle
+                waiting_for = reading.throw(reason)
+            else:
+                waiting_for = reading.send(given)
+    except StopIteration as done:
+        content: bytes = done.value
+        return content
 
 
 async def _read(receive: Receive, limit: int) -> bytes:
