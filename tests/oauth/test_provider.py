@@ -75,8 +75,8 @@ def basic(
 
 def freeze(client: Client) -> FrozenClock:
     surroundings = vault_of(client).surroundings
-    surroundings.clock = FrozenClock(surroundings.clock.now())
-    return surroundings.clock
+    surroundings.clock = clock = FrozenClock(surroundings.clock.now())
+    return clock
 
 
 # the page

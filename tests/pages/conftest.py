@@ -54,9 +54,9 @@ def make_client(make_client: Any) -> Callable[..., Client]:
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """Debian's chromium, under Playwright."""
+    """Debian's chromium, under Playwright, whose own event loop runs as long as it does."""
     if not CHROMIUM:
         pytest.skip("chromium is not installed: apt-get install chromium")
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -142,7 +142,7 @@ class World:
         """Open a browser of its own, and return its page."""
         given = {"viewport": {"width": 1200, "height": 860}, **options}
         context = self.chromium.new_context(**given)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(20_000)
         context.route("**/*", self._only_this_machine)
         context.on("page", self._watch)
         self.contexts.append(context)
@@ -154,8 +154,12 @@ class World:
         page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=whole)
 
     def _watch(self, page: Any) -> None:
-        page.on("console", lambda said: said.type == "error" and self.errors.append(said.text))
+        page.on("console", self._note)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def _note(self, said: Any) -> None:
+        if said.type == "error":
+            self.errors.append(said.text)
 
     def _only_this_machine(self, route: Any) -> None:
         if urlsplit(route.request.url).hostname in ("127.0.0.1", "localhost", None):

@@ -275,6 +275,7 @@ def test_nothing_that_anyone_wrote_becomes_markup(client: Client) -> None:
     client("PATCH", f"/vault/consumers/{client.consumer_id}", {"metadata": {"email": EVIL}})
     client.patch("crm+activecampaign", settings={"base_url": EVIL})
     texts = []
+    visitor = Visitor(client)
     for name in ("account_name", "user_name", "email", "image"):
         visitor = Visitor(client, consumer_metadata={name: EVIL})
         texts.append(visitor.text())

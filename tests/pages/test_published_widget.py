@@ -1,5 +1,6 @@
 """The widget from npm, unmodified, on a page of another origin, with the mock as its vault."""
 
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -8,6 +9,7 @@ import pytest
 from tests.pages.conftest import World
 
 pytestmark = pytest.mark.browser
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 
 class Widget:
@@ -37,10 +39,10 @@ class Widget:
         for _ in range(20):
             if not self.page.get_by_role("menu").is_visible():
                 self.dialog.get_by_test_id("dropdown").locator("button").first.click()
-            self.page.wait_for_timeout(100)
-            if wanted.is_visible():
-                break
-        wanted.click()
+            with suppress(sync_api.TimeoutError):
+                wanted.click(timeout=1_000)
+                return
+        raise AssertionError(f"the menu has no {item}")
 
     def pop_up(self, press: Any, button: str) -> None:
         """Press what opens the provider's page, and a button of it; the pop-up closes itself."""
