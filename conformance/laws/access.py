@@ -251,3 +251,29 @@ def pages_of_other_origins_may_read_answers(world: World) -> None:
             f"* or {origin}",
             f"{allowed} with HTTP {answer.status}",
         )
+
+
+@law(
+    "VLT-HDR-08",
+    "headers",
+    "front ends call from other origins",
+    "seen in clients",
+    reads_only=True,
+)
+def a_preflight_allows_the_headers_of_front_ends(world: World) -> None:
+    """A preflight allows the method, and the headers that every front end sends."""
+    who, wanted = (
+        world.who(),
+        ("authorization", "content-type", "x-apideck-app-id", "x-apideck-consumer-id"),
+    )
+    request = world.target.request("connectionsAll", who)
+    headers = (
+        ("origin", "https://app.conformance.example"),
+        ("access-control-request-method", "GET"),
+        ("access-control-request-headers", ", ".join(wanted)),
+    )
+    answer = world.send("", replace(request, method="OPTIONS", headers=headers), quiet=True)
+    world.expect(answer.is_good, "status", "HTTP 200 or 204", f"HTTP {answer.status}")
+    allowed = answer.headers.get("access-control-allow-headers", "").lower()
+    missing = [name for name in wanted if name not in allowed and allowed != "*"]
+    world.expect(not missing, "headers", ", ".join(wanted), allowed or "none")

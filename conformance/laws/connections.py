@@ -193,6 +193,7 @@ def a_deleted_connection_is_available_again(world: World) -> None:
         item.get("settings"),
     )
     rows = [r for r in world.listed(who) if r.get("id") == item.get("id")]
+    world.expect(len(rows) == 1, "listed", "one such connection in the list", f"{len(rows)}")
     world.expect(
         all(r.get("state") == "available" for r in rows),
         "list",
@@ -454,3 +455,35 @@ def reading_twice_gives_the_same(world: World) -> None:
     world.expect(first == second, "one", "the same connection", difference(first, second))
     once, again = map(still, world.listed(who)), map(still, world.listed(who))
     world.expect(list(once) == list(again), "list", "the same list", "another list")
+
+
+@law(
+    "VLT-CNX-20",
+    "state",
+    "connectionsToken: supported for client_credentials and password",
+    builds_on=_ADD,
+)
+def there_is_no_token_without_a_grant_for_it(world: World) -> None:
+    """POST token is refused for a connection without OAuth, and for one that was never added."""
+    who, connector = world.who(), world.plain()
+    world.add(who, connector, settings=world.settings(connector))
+    answer = world.call("connectionsToken", who, body={}, **connector.path)
+    world.expect(not answer.is_good, "no grant", "a refusal (422)", f"HTTP {answer.status}")
+    rows = [c for c in world.catalogue if c.grant == "client_credentials" and c.required]
+    for row in rows[:1]:
+        answer = world.call("connectionsToken", world.who("b"), body={}, **row.path)
+        world.expect(not answer.is_good, "not added", "a refusal", f"HTTP {answer.status}")
+
+
+@law("VLT-CNX-21", "state", "PATCH changes what it names (RFC 5789)", "contract", builds_on=_UPD)
+def an_empty_update_changes_nothing(world: World) -> None:
+    """An update with an empty object, or empty settings, leaves the connection as it was."""
+    who, connector = world.who(), world.plain()
+    world.add(who, connector, settings=world.settings(connector), metadata={"m": "1"})
+    before = still(world.one(who, connector))
+    bodies: tuple[dict[str, Any], ...] = ({}, {"settings": {}}, {"metadata": {}})
+    for body in bodies:
+        answer = world.call("connectionsUpdate", who, body=body, **connector.path)
+        world.expect(answer.is_good, "accepted", "no refusal", f"{body}: HTTP {answer.status}")
+        after = still(world.one(who, connector))
+        world.expect(after == before, "changed", "as it was", difference(before, after))

@@ -178,3 +178,27 @@ def a_consumer_comes_to_be_on_first_use(world: World) -> None:
             str(connector.path),
             seen,
         )
+
+
+@law("VLT-CSM-08", "state", _CRUD, "contract", builds_on=("VLT-CSM-01",))
+def a_consumer_created_twice_is_there_once(world: World) -> None:
+    """A second creation is refused or changes the consumer; the list holds it once."""
+    who = world.who()
+    world.consumer(who, metadata={"user_name": "first"})
+    answer = world.call("consumersAdd", who, body={"consumer_id": who.consumer_id})
+    fine = answer.is_good or answer.status in {400, 409, 422}
+    world.expect(fine, "status", "success, or 409", f"HTTP {answer.status}")
+    count = listed_ids(world, who).count(who.consumer_id)
+    world.expect(count == 1, "once", "once in the list", f"{count} times")
+
+
+@law("VLT-CSM-09", "state", _CRUD, "contract", builds_on=("VLT-CSM-02", "VLT-CNX-02", "VLT-ISO-01"))
+def an_update_of_a_consumer_keeps_its_connections(world: World) -> None:
+    """Updating a consumer, or opening a session for it, leaves its connections as they are."""
+    who, connector = world.who(), world.plain()
+    world.add(who, connector, settings=world.settings(connector))
+    before = still(world.one(who, connector))
+    world.call("consumersUpdate", who, body={"metadata": {"user_name": "after"}})
+    world.call("sessionsCreate", who)
+    after = still(world.one(who, connector))
+    world.expect(after == before, "kept", "the connection as it was", difference(before, after))

@@ -147,3 +147,17 @@ def connections_are_sorted_by_name(world: World) -> None:
     for found in (rows, *(world.listed(who, api=api) for api in apis[:2])):
         names = [str(r.get("name")) for r in found]
         world.expect(_is_sorted(names), "sorted", "names in order", names[:12])
+
+
+@law(
+    "VLT-FIL-07",
+    "filters",
+    "api: scope results to Unified API",
+    "contract",
+    builds_on=("VLT-FIL-01",),
+)
+def an_api_that_does_not_exist_has_no_connections(world: World) -> None:
+    """`api` with a name that no connector serves gives nothing, or is refused."""
+    answer = world.call("connectionsAll", world.who(), query={"api": f"none-{world.nonce}"})
+    empty = answer.is_refusal or (answer.is_good and not answer.items)
+    world.expect(empty, "unknown", "no connections", f"HTTP {answer.status}, {len(answer.items)}")

@@ -458,3 +458,35 @@ def a_state_names_its_connection(world: World) -> None:
         if name in claims:
             world.expect(claims[name] == value, name, value, claims[name])
     world.need(world.judged, "the state names nothing")
+    ends, issued = claims.get("exp"), claims.get("iat", 0)
+    timed = isinstance(ends, int | float) and ends > issued
+    world.expect(timed, "expiry", "a state that expires (exp)", ends)
+
+
+@law("VLT-OAU-15", "oauth", _FLOW, "documented", builds_on=_LINK)
+def a_link_of_nobody_is_refused(world: World) -> None:
+    """Authorize and revoke refuse an application or a service that does not exist."""
+    _, connector, url = _ready(world)
+    unknown = f"no-such-{world.nonce}"
+    for verb, operation_id in (
+        ("authorize", "connectionsAuthorize"),
+        ("revoke", "connectionsRevoke"),
+    ):
+        for service, app in ((connector.service_id, unknown), (unknown, world.application.id)):
+            request = _with_state(world, url, state_of(url))
+            path = f"/vault/{verb}/{service}/{app}"
+            answer = world.send(operation_id, replace(request, path=path))
+            seen = f"HTTP {answer.status} {answer.location}"
+            world.expect(has_failed(answer), verb, "a refusal", seen)
+
+
+@law("VLT-OAU-16", "oauth", "revoke_url: when authorized", "seen in clients", builds_on=_LINK)
+def only_what_was_authorized_can_be_revoked(world: World) -> None:
+    """A connection that waits for consent has no revoke_url."""
+    rows = [c for c in world.catalogue if c.redirects and not c.before]
+    world.need(rows, "no connector asks for consent")
+    who = world.who()
+    for connector in rows[:6]:
+        world.add(who, connector)
+        url = world.one(who, connector).get("revoke_url")
+        world.expect(not url, "early", "no revoke_url", url)

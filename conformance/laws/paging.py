@@ -74,7 +74,16 @@ def listed_ids(world: World, who: Principal, pages: int = 60) -> list[str]:
     return found
 
 
-@law("VLT-PAG-01", "pagination", _PAGES, "contract", builds_on=("VLT-PAG-04",))
+@law(
+    "VLT-PAG-01",
+    "pagination",
+    _PAGES,
+    "contract",
+    builds_on=(
+        "VLT-PAG-04",
+        "VLT-CSM-08",
+    ),
+)
 def pages_are_the_list_once(world: World) -> None:
     """Whatever the limit, the pages together hold each consumer once."""
     who, made = some(world, 7)

@@ -10,6 +10,10 @@ from conformance.target import Principal
 _LOG = "schema Log; logsAll"
 _COUNTS = "RequestCountAllocation; consumerRequestCountsAll"
 ALWAYS = {"start_datetime": "2020-01-01T00:00:00.000Z", "end_datetime": "2099-12-31T00:00:00.000Z"}
+FAR_AHEAD = {
+    "start_datetime": "2098-01-01T00:00:00.000Z",
+    "end_datetime": "2099-12-31T00:00:00.000Z",
+}
 LONG_AGO = {
     "start_datetime": "2020-01-01T00:00:00.000Z",
     "end_datetime": "2020-12-31T00:00:00.000Z",
@@ -113,6 +117,9 @@ def logs_come_newest_first(world: World) -> None:
     order = [e.get("http_method") for e in rows]
     world.need(len(order) == 2, "calls are not logged")
     world.expect(order == ["DELETE", "POST"], "order", "DELETE before POST", order)
+    times = [str(e.get("timestamp")) for e in world.logs(who)]
+    falling = times == sorted(times, reverse=True)
+    world.expect(falling, "times", "timestamps from new to old", times[:4])
 
 
 @law("VLT-LOG-03", "logs", _LOG, "contract", builds_on=("VLT-LOG-01", "VLT-ENV-03", "VLT-HDR-02"))
@@ -227,6 +234,9 @@ def a_range_counts_the_calls_in_it(world: World) -> None:
     world.expect(seen == 3, "now", "3", seen)
     old = past.item.get("aggregated_request_count")
     world.expect(old in {0, None}, "long ago", "0", old)
+    later = world.call("consumerRequestCountsAll", who, query=FAR_AHEAD)
+    ahead = later.item.get("aggregated_request_count")
+    world.expect(ahead in {0, None} or not later.is_good, "ahead", "0", ahead)
     names = (now.item.get("consumer_id"), now.item.get("application_id"))
     world.expect(
         names == (who.consumer_id, who.application.id),

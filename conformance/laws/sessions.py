@@ -138,7 +138,13 @@ def an_altered_token_is_refused(world: World) -> None:
         world.expect(answer.is_refusal, aspect, "a refusal (401)", f"HTTP {answer.status}")
 
 
-@law("VLT-SES-07", "sessions", "temporary access of one consumer", "documented")
+@law(
+    "VLT-SES-07",
+    "sessions",
+    "temporary access of one consumer",
+    "documented",
+    builds_on=("VLT-AUT-02",),
+)
 def a_token_lets_nobody_else_in(world: World) -> None:
     """The token opens no other consumer, no other application, no list of consumers."""
     who, other = world.who("a"), world.who("b")

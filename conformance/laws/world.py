@@ -119,7 +119,7 @@ class World:
 
     def secret(self, name: str, value: str) -> str:
         """Return the value, kept out of every artefact."""
-        return self.target.secrets.add(value, f"VAULT_{name.upper()}")
+        return self.target.secrets.add(value, f"CANARY_{name.upper()}")
 
     # --- calls ---
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import jsonschema_rs
 
-from conformance.failures import Request
+from conformance.failures import Answer, Request
 from conformance.laws.registry import LAWS, law
 from conformance.laws.world import Connector, NotJudged, World
 from conformance.phases.laws import judge
 from conformance.phases.registry import Context, phase
 from conformance.run_events import CaseJudged
-from conformance.target import BudgetSpent, Principal
+from conformance.target import BudgetSpent, Principal, Transport
 
 _EVENTS = "x-webhooks of the contract"
 _PATIENCE = 6.0
@@ -124,8 +124,8 @@ def _signatures(key: str, body: bytes) -> set[str]:
     }
 
 
-def subscribe(context: Context) -> bool:
-    """Tell the deployment to deliver to our receiver, in one of the ways that we know."""
+def subscribe(context: Context) -> str:
+    """Tell the deployment to deliver to our receiver; return where to undo it."""
     target = context.target
     app = target.applications[0].id
     ways = (
@@ -133,14 +133,19 @@ def subscribe(context: Context) -> bool:
         ("/_mock/webhooks", {"application_id": app, "delivery_url": RECEIVER.url, "events": ["*"]}),
     )
     for path, body in ways:
-        headers = (("content-type", "application/json"),)
-        answer = target.transport.exchange(
-            Request("POST", path, (), headers, json.dumps(body).encode())
-        )
+        answer = _control(context.target.transport, "POST", path, body)
         if answer.is_good:
             target.capabilities["webhooks"] = path
-            return True
-    return False
+            told = answer.json if isinstance(answer.json, dict) else {}
+            return f"{path}/{told.get('id') or answer.item.get('id') or 'none'}"
+    return ""
+
+
+def _control(transport: Transport, method: str, path: str, body: object = None) -> Answer:
+    """Ask the control plane of a mock; it has no operations, so the guard has nothing to say."""
+    headers = (("content-type", "application/json"),)
+    payload = None if body is None else json.dumps(body).encode()
+    return transport.exchange(Request(method, path, (), headers, payload))
 
 
 def _journey(world: World) -> tuple[Principal, Connector]:
@@ -237,17 +242,13 @@ def a_refused_delivery_comes_again(world: World) -> None:
     who, connector = world.who(), world.plain()
     RECEIVER.refuse_once = who.consumer_id
     world.add(who, connector)
-    found = RECEIVER.wait(who, "vault.connection.created", 2)
+    found = RECEIVER.wait(who, "vault.connection.created", 2, 1.5)
     RECEIVER.refuse_once = ""
     world.need(found, "no event was delivered")
     if len(found) < 2 and world.target.capabilities.get("webhooks", "").startswith("/_mock/apps/"):
-        app = world.application.id
-        body = json.dumps({"duration": "PT5M"}).encode()
-        headers = (("content-type", "application/json"),)
-        world.target.transport.exchange(
-            Request("POST", f"/_mock/apps/{app}/clock/advance", (), headers, body)
-        )
-        found = RECEIVER.wait(who, "vault.connection.created", 2)
+        clock = f"/_mock/apps/{world.application.id}/clock"
+        _control(world.target.transport, "PUT", clock, {"action": "advance", "by": "PT4M"})
+        found = RECEIVER.wait(who, "vault.connection.created", 2, 1.5)
     if world.expect(len(found) >= 2, "retry", "a second attempt", f"{len(found)} attempt"):
         keys = {d.headers.get("x-apideck-idempotency-key") for d in found}
         world.expect(len(keys) == 1, "key", "one idempotency key", sorted(map(str, keys)))
@@ -257,13 +258,16 @@ def a_refused_delivery_comes_again(world: World) -> None:
     "VLT-HOK-05", "webhooks", "secrets are no part of events", "inferred", builds_on=("VLT-HOK-01",)
 )
 def an_event_holds_no_secret(world: World) -> None:
-    """No event holds the settings or credentials of its connection."""
+    """No event holds the secrets of its connection."""
     _receiver(world)
-    who, connector = world.who(), world.plain()
+    rows = [c for c in world.plains() if any(f.get("id") == "api_key" for f in c.required)]
+    who, connector = world.who(), (rows or world.plains() or [world.plain()])[0]
     settings = world.settings(connector)
     world.add(who, connector, settings=settings)
     RECEIVER.wait(who, "vault.connection.callable")
-    canaries = [str(v) for k, v in settings.items() if len(str(v)) > 6]
+    secret = {str(f["id"]) for f in connector.required if f.get("sensitive")} | {"api_key"}
+    canaries = [str(v) for k, v in settings.items() if k in secret]
+    world.need(canaries, "the connector has no secret")
     for delivery in RECEIVER.of(who):
         text = delivery.body.decode("utf-8", "replace")
         world.expect(
@@ -285,7 +289,7 @@ def judge_webhooks(context: Context) -> Iterator[CaseJudged]:
     laws = [item for item in LAWS.values() if item.id.startswith("VLT-HOK")]
     if context.only and not any(item.id.startswith(context.only) for item in laws):
         return
-    subscribed = False
+    subscribed = ""
     if context.profile.may_write:
         RECEIVER.deliveries.clear()
         RECEIVER.open()
@@ -313,4 +317,6 @@ def judge_webhooks(context: Context) -> Iterator[CaseJudged]:
                 )
             yield case
     finally:
+        if subscribed:
+            _control(context.target.transport, "DELETE", subscribed)
         RECEIVER.close()

@@ -314,7 +314,7 @@ class Vault:
         method = request.method
         if self.bug("override"):
             method = request.headers.get("x-http-method-override", method).upper()
-        if method == "OPTIONS" and "access-control-request-method" in request.headers:
+        if method == "OPTIONS" and not self.bug("no_preflight") and "access-control-request-method" in request.headers:
             return Reply(204, None, {"access-control-allow-methods": "GET, POST, PATCH, DELETE", "access-control-allow-headers": "Authorization, Content-Type, x-apideck-app-id, x-apideck-consumer-id, x-apideck-auth-type"})
         if request.path.startswith("/_mock/"):
             return self._control(request)
@@ -369,6 +369,8 @@ class Vault:
         seen["template"] = chosen[0][0]
         arguments = self._parameters(request, operation_id)
         body = self._body(request, operation_id)
+        if operation_id == "logsAll" and self.bug("slow_logs"):
+            time.sleep(0.6)
         if needs_consumer and self.bug("slower"):
             consumer = self._consumer(app, consumer_id)
             time.sleep(min(0.4, 0.004 * (len(consumer["logs"]) if consumer else 0)))
@@ -749,7 +751,7 @@ class Vault:
         url = None
         if (code and ready and not self.bug("no_authorize_url")) or (self.bug("authorize_any") and connector["auth"] == "apiKey"):
             url = self._link("authorize", app, consumer_id, api, service, request, now)
-        revoke = self._link("revoke", app, consumer_id, api, service, request, now) if code and connector.get("revocable") and state in {"authorized", "callable"} else None
+        revoke = self._link("revoke", app, consumer_id, api, service, request, now) if code and connector.get("revocable") and (state in {"authorized", "callable"} or self.bug("revoke_always")) else None
         out = {
             "id": service if self.bug("wrong_id") else f"{api}+{service}", "service_id": service, "name": connector["name"], "tag_line": connector["name"] + " for tests",
             "unified_api": api, "state": "connected" if self.bug("enum_broken") and state == "callable" else state, "integration_state": "configured", "auth_type": connector["auth"],
@@ -778,6 +780,8 @@ class Vault:
 
     def _link(self, verb: str, app: str, consumer_id: str, api: str, service: str, request: Request, now: float) -> str:
         claims = {"consumer_id": "somebody" if self.bug("state_consumer") else consumer_id, "unified_api": api, "service_id": service, "application_id": app, "iat": int(now), "exp": int(now) + 1800, "for": verb, "n": next(self.serial)}
+        if self.bug("state_forever"):
+            del claims["exp"]
         return f"{request.base}/vault/{verb}/{service}/{app}?state={sign(claims)}"
 
     def _mappings(self, app: str, consumer_id: str, api: str, service: str, connector: dict[str, Any]) -> list[dict[str, Any]]:
@@ -876,6 +880,7 @@ class Vault:
             self.world[home] = copied
         consumer = self._consumer(app, consumer_id, create=True, now=now)
         assert consumer is not None
+        consumer["times"] = consumer.get("times", 0) + 1
         metadata = body.get("metadata") or {}
         consumer["metadata"] = consumer["metadata"] | (dict(list(metadata.items())[:1]) if self.bug("consumer_metadata_one") else metadata)
         reply = self._ok(self._consumer_view(app, consumer, whole=True))
@@ -890,6 +895,8 @@ class Vault:
         worlds = list(self.world) if self.bug("foreign_consumer_list") else [next(iter(self.applications)) if self.bug("apps_share") else app]
         items = sorted((c["created"], i, c) for name in worlds for i, c in enumerate(self.world[name].values()))
         rows = [((created, index), c) for created, index, c in items]
+        if self.bug("consumer_doubled"):
+            rows = [row for row in rows for _ in range(row[1].get("times", 1) or 1)]
         return self._page(request, rows, limit, cursor, lambda c: self._consumer_view(app, c, whole=False), "consumers", newest=False)
 
     def _page(self, request: Request, rows: list[tuple[Any, Any]], limit: int | None, cursor: str | None, view: Callable[[Any], Any], kind: str, *, newest: bool) -> Reply:
@@ -966,6 +973,8 @@ class Vault:
         metadata = body.get("metadata") or {}
         consumer["metadata"] = consumer["metadata"] | (dict(list(metadata.items())[:1]) if self.bug("consumer_metadata_one") else metadata)
         consumer["modified"] = now
+        if self.bug("consumer_update_wipes"):
+            consumer["connections"].clear()
         return self._ok(self._consumer_view(app, consumer, whole=True))
 
     def _consumersDelete(self, app: str, consumer_id: str) -> Reply:
@@ -993,6 +1002,8 @@ class Vault:
         consumer = self._known(app, consumer_id, "stats")
         low, high = start_datetime or 0.0, end_datetime or 1e12
         calls = consumer["calls"] if not self.bug("stats_share") else [m for c in self.world[app].values() for m in c["calls"]]
+        low = 0.0 if self.bug("count_no_start") else low
+        high = 1e12 if self.bug("count_no_end") else high
         count = len([m for m in calls if self.bug("count_range") or low <= m <= high])
         if self.bug("race_count"):
             count = min(count, consumer["count"])
@@ -1006,11 +1017,14 @@ class Vault:
         rows = [(unified, service) for service, connector in self._connectors(app).items() for unified in connector["apis"]]
         shown = [self._show(app, consumer_id, unified, service, request, now) for unified, service in rows]
         shown.sort(key=lambda c: (c["name"].lower(), c["unified_api"]), reverse=self.bug("unsorted"))
-        by_api = [api is None or self.bug("api_ignored") or c["unified_api"] == api or (self.bug("api_prefix") and c["unified_api"].startswith(api[:1])) for c in shown]
+        by_api = [api is None or self.bug("api_ignored") or (self.bug("unknown_api_all") and api not in {r[0] for r in rows}) or c["unified_api"] == api or (self.bug("api_prefix") and c["unified_api"].startswith(api[:1])) for c in shown]
         is_on = [c["state"] != "available" for c in shown]
         by_on = [configured is None or self.bug("configured_ignored") or (on == configured) != self.bug("configured_inverted") for on in is_on]
         both = api is not None and configured is not None and self.bug("filters_or")
         kept = [c for c, a, b in zip(shown, by_api, by_on, strict=True) if ((a or b) if both else (a and b))]
+        if self.bug("deleted_unlisted"):
+            gone = self._stored(app, consumer_id).get("remains", {})
+            kept = [c for c in kept if (c["unified_api"], c["service_id"]) not in gone]
         if self.bug("list_stale"):
             kept = [{**c, "enabled": False} for c in kept]
         if self.bug("list_leaks"):
@@ -1061,6 +1075,8 @@ class Vault:
             if remains and self.bug("orphan_config"):
                 stored["config"] = remains["config"]
         work = copy.deepcopy(stored)
+        if self.bug("empty_update_wipes") and not body and not token:
+            work["settings"] = {}
         if isinstance(body.get("enabled"), bool) and not (self.bug("disable_ignored") and body["enabled"] is False):
             work["enabled"] = body["enabled"]
         if isinstance(body.get("settings"), dict):
@@ -1165,7 +1181,7 @@ class Vault:
         if stored is None:
             raise Refused(404, "ConnectionNotFoundError", "Unknown Connection")
         missing = [f["id"] for f in connector["fields"] if f["required"] and not stored["settings"].get(f["id"])]
-        if connector.get("grant") != "client_credentials" or (missing and not self.bug("token_early")):
+        if (connector.get("grant") != "client_credentials" and not self.bug("token_for_all")) or (missing and not self.bug("token_early")):
             raise Refused(422, "InvalidStateError", "Invalid State", "There is nothing to exchange")
         stored["token"] = True
         shown = self._show(app, consumer_id, unified_api, service_id, request, now)
@@ -1293,7 +1309,7 @@ class Vault:
             claims: dict[str, Any] = json.loads(_unb64(head.split(".")[1]))
         except (ValueError, IndexError):
             claims = {}
-        fits = bool(claims) and (genuine or unsigned) and claims.get("exp", 0) >= now
+        fits = bool(claims) and (genuine or unsigned) and claims.get("exp", now if self.bug("state_forever") else 0) >= now
         if path:
             fits = fits and (claims.get("application_id") == path["application_id"] or self.bug("state_any_app"))
             fits = fits and (claims.get("service_id") == path["service_id"] or self.bug("state_any_service"))
@@ -1319,6 +1335,8 @@ class Vault:
         return uri
 
     def _connectionsAuthorize(self, request: Request, path: dict[str, str], now: float) -> Reply:
+        if self.bug("unknown_link") and path["application_id"] not in self.applications:
+            return self._redirect("https://provider.example/authorize?state=x&scope=")
         if path["application_id"] not in self.applications:
             raise Refused(404, "EntityNotFoundError", "Unknown application")
         if path["service_id"] not in self._connectors(path["application_id"]):

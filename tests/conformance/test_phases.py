@@ -1,0 +1,89 @@
+import random
+
+import pytest
+
+from conformance.contract import load
+from conformance.generic import bodies
+from conformance.phases.cases import mutated
+from conformance.strategies import right, right_bodies, wrong_bodies
+from tests.broken.mutants import judged
+
+BODIES = [op for op in load().operations.values() if op.body]
+
+
+@pytest.mark.parametrize("operation", BODIES, ids=lambda op: op.operation_id)
+def test_every_wrong_body_breaks_the_contract_and_every_right_one_does_not(
+    operation: object,
+) -> None:
+    contract, name = load(), operation.operation_id  # type: ignore[attr-defined]
+    schema = operation.body  # type: ignore[attr-defined]
+    base = right(schema)
+
+    assert not contract.body_problems(name, base)
+    assert all(not contract.body_problems(name, v.body) for v in right_bodies(schema, base))
+    wrong = [v for v in wrong_bodies(schema, base) if contract.body_problems(name, v.body)]
+    assert wrong
+
+
+def test_the_same_seed_makes_the_same_bodies() -> None:
+    schema = load().operations["sessionsCreate"].body or {}
+    base = right(schema)
+
+    first, second = ([mutated(random.Random(5), schema, base) for _ in range(3)] for _ in range(2))
+
+    assert first == second
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_no_body_by_chance_finds_fault_with_a_correct_vault(seed: int) -> None:
+    _, ended = judged(profile="quick", phases=("coverage",), seed=seed)
+
+    assert [c.failure.key for c in ended.causes] == []
+
+
+@pytest.mark.parametrize(
+    "bug", ["body_nested", "body_format", "refuses_null", "enum_broken", "time_text"]
+)
+def test_bodies_by_chance_or_the_second_judge_find_bugs_without_the_laws(bug: str) -> None:
+    _, ended = judged(bug, profile="quick", phases=("coverage",))
+
+    assert ended.outcome == "fails"
+
+
+@pytest.mark.slow
+def test_events_are_judged() -> None:
+    run, ended = judged(profile="quick", phases=("webhooks",))
+
+    assert ended.outcome == "conforms"
+    assert [c.outcome for c in run.cases] == ["passed"] * 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "bug",
+    [
+        "hook_silent",
+        "hook_signature",
+        "hook_no_retry",
+        "hook_key_changes",
+        "hook_type_differs",
+        "hook_settings",
+        "hook_wrong_state",
+        "hook_update_missing",
+    ],
+)
+def test_a_bug_of_webhooks_is_found(bug: str) -> None:
+    _, ended = judged(bug, profile="quick", phases=("webhooks",))
+
+    assert [c.failure.area for c in ended.causes][:1] == ["webhooks"]
+
+
+@pytest.mark.slow
+def test_schemathesis_makes_bodies_and_they_find_a_bug() -> None:
+    made = list(bodies(load(), "consumersUpdate", 1, 20))
+    _, clean = judged(profile="thorough", phases=("fuzzing",))
+    _, broken = judged("body_types", profile="thorough", phases=("fuzzing",))
+
+    assert len(made) >= 10
+    assert clean.outcome == "conforms"
+    assert [c.failure.law for c in broken.causes] == ["VLT-GEN-01"]
