@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,7 +16,51 @@ EXIT_PORT_BUSY = 3
 EXIT_CONTRACT_INVALID = 4
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+LATER = {
+    "clock": ("mockvault.commands.clock", "clock", "The application's clock: freeze it, travel."),
+    "events": ("mockvault.commands.events", "events", "What the vault announced, to whom."),
+    "exec": ("mockvault.commands.execution", "execute", "Run a command beside a mock of its own."),
+    "explain": ("mockvault.commands.worlds", "explain", "Why a connection stands where it does."),
+    "faults": ("mockvault.commands.faults", "faults", "What goes wrong on purpose."),
+    "force": ("mockvault.commands.worlds", "force", "Bring a connection into a state."),
+    "journal": ("mockvault.commands.journal", "journal", "What happened, in order."),
+    "listen": ("mockvault.commands.events", "listen", "Forward events to a URL."),
+    "logs": ("mockvault.commands.journal", "logs", "Print what happened, and go on."),
+    "prefer": ("mockvault.commands.faults", "prefer", "Have answers be as preferred."),
+    "reset": ("mockvault.commands.worlds", "reset", "Restore the seeded world."),
+    "snapshot": ("mockvault.commands.worlds", "snapshot", "Worlds to come back to."),
+    "trigger": ("mockvault.commands.events", "trigger", "Make the transition of an event."),
+    "verify": ("mockvault.commands.journal", "verify", "Judge whether requests were made."),
+    "webhooks": ("mockvault.commands.events", "webhooks", "Who is told of events."),
+}
+"""Commands by name: the module and name they are found at when they run, and what they are for."""
+
+
+class _Commands(click.Group):
+    """Commands of which most are imported when they run, so that --help costs nothing."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *LATER])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in LATER:
+            return super().get_command(ctx, cmd_name)
+        module, name, _ = LATER[cmd_name]
+        found: click.Command = getattr(import_module(module), name)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        told = {name: each.get_short_help_str(80) for name, each in self.commands.items()}
+        told |= {name: short for name, (_, _, short) in LATER.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(told.items()))
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(VERSION, prog_name="mockvault")
 def main() -> None:
     """A stateful mock of the Apideck Vault API, driven by its contract."""

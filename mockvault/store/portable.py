@@ -170,7 +170,7 @@ def _validator() -> Any:
         refresh_token={"type": ["string", "null"]},
         scopes={"type": "array", "items": _TEXT},
     )
-    log: dict[str, Any] = {name: True for name in LogEntry._fields}
+    log: dict[str, Any] = dict.fromkeys(LogEntry._fields, True)
     log |= {"timestamp": _TIME, "consumer_id": _NAME, "status_code": {"type": "integer"}}
     return jsonschema_rs.validator_for(
         {
