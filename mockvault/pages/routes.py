@@ -2,6 +2,7 @@
 
 from starlette.routing import Router
 
+from mockvault.pages import inspector
 from mockvault.pages.assets import Assets
 from mockvault.pages.embedding import Embedding
 from mockvault.pages.hosted_vault import HostedVault
@@ -9,7 +10,14 @@ from mockvault.pages.provider import SLOW, ProviderPages
 from mockvault.vault.applications import Applications
 from mockvault.web.plans import Service
 
-PREFIXES = ("/session/", "/_mock/provider/", "/_mock/vault/", "/_mock/vault.js", "/_mock/vault.mjs")
+PREFIXES = (
+    "/session/",
+    "/_mock/provider/",
+    "/_mock/vault/",
+    "/_mock/vault.js",
+    "/_mock/vault.mjs",
+    "/_mock/ui",
+)
 
 
 def pages_router(applications: Applications, service: Service, *, slow: float = SLOW) -> Router:
@@ -20,6 +28,7 @@ def pages_router(applications: Applications, service: Service, *, slow: float = 
             *HostedVault(applications, service).routes(),
             *Embedding(service).routes(),
             *Assets(applications).routes(),
+            *inspector.routes(),
         ],
         redirect_slashes=False,
     )
