@@ -1,5 +1,6 @@
 """What a page's request says: its address, its form, and the record that is kept of it."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 from urllib.parse import parse_qs
@@ -14,6 +15,8 @@ from mockvault.web.plans import Service
 from mockvault.web.receiving import BodyTooLarge, BodyTooSlow, read_body
 from mockvault.web.recording import Exchange
 from mockvault.web.replies import STATUS_BY_ERROR
+
+logger = logging.getLogger("mockvault")
 
 Form = dict[str, list[str]]
 Answerer = Callable[[Request], Awaitable[Response]]
@@ -74,6 +77,11 @@ def recorded(service: Service, answer: Answerer, shown_path: str) -> Answerer:
             response = page(
                 "refusal.html", 400, title="This form cannot be read", text=error, home=None
             )
+        except Exception:
+            logger.exception("%s failed", shown_path)
+            service.health.unexpected_errors += 1
+            title, error = "The mock failed", "The mock failed; its log says why."
+            response = page("refusal.html", 500, title=title, text=error, home=None)
         vault: Vault | None = getattr(request.state, "vault", None)
         service.record(
             Exchange(
