@@ -212,6 +212,8 @@ def bundle(modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     for name in ("index.html", "drop-in.html"):
         shutil.copy(WIDGET / name, folder / name)
+    published = modules / "@apideck" / "vault-js" / "dist" / "vault-js.umd.production.min.js"
+    shutil.copy(published, folder / "vault-js.js")
     return folder
 
 

@@ -10,6 +10,9 @@ from tests.pages.conftest import World
 pytestmark = pytest.mark.browser
 
 
+LIBRARYS_HOST = "https://vaultjs.apideck.com"
+
+
 def opened(world: World, origin: str, consumer_id: str, **options: str) -> tuple[Any, Any]:
     """Open Vault over the app's page; return the page and what is within the inner frame."""
     session = world.session(consumer_id, redirect_uri=f"{origin}/drop-in.html")
@@ -39,6 +42,7 @@ def test_a_connection_is_made_and_each_change_of_it_told(world: World, other_ori
     vault.get_by_test_id("authorize").click()
     vault.get_by_test_id("consent-approve").click()
     vault.get_by_test_id("badge").get_by_text("Connected").wait_for()
+    assert vault.get_by_role("link", name="All integrations").count() == 0
     until_told(page, "change", 2)
     world.shoot(page, "drop-in")
     vault.get_by_test_id("disable").click()
@@ -115,3 +119,33 @@ def test_a_mock_that_is_gone_leaves_no_frame_behind(world: World, other_origin: 
     page.evaluate("ApideckVault.close()")
 
     page.locator("iframe").wait_for(state="detached")
+
+
+def test_the_frame_speaks_the_protocol_of_the_published_library(
+    world: World, other_origin: str
+) -> None:
+    """The npm package, unmodified; what its fixed address would answer comes from the mock."""
+    session = world.session("dee")
+    page = world.browser()
+
+    def from_the_mock(route: Any) -> None:
+        path = route.request.url.removeprefix(LIBRARYS_HOST)
+        answer = route.fetch(url=world.base_url + (path if path != "/" else "/_mock/vault/frame"))
+        route.fulfill(response=answer)
+
+    page.route(f"{LIBRARYS_HOST}/**", from_the_mock)
+    query = {"script": "vault-js.js", "token": session["session_token"]}
+    query |= {"api": "crm", "service": "activecampaign"}
+    page.goto(f"{other_origin}/drop-in.html?{urlencode(query)}")
+    page.locator("body[data-loaded]").wait_for()
+    page.locator("#open").click()
+    vault = page.frame_locator("iframe").frame_locator("iframe")
+    vault.get_by_role("heading", name="ActiveCampaign").wait_for()
+    page.evaluate("ApideckVault.close()")
+    page.locator("iframe").wait_for(state="detached")
+
+    assert told(page) == [
+        ["ready"],
+        ["change", "crm+activecampaign", "added", True],
+        ["close"],
+    ]

@@ -97,6 +97,8 @@
   if (isFramed) {
     const done = new URLSearchParams(location.search).get("done");
     window.parent.postMessage({ done, connection: popup.connection, deleted: popup.deleted }, location.origin);
+    // opened for one connection, it leads to no other
+    if (window.parent.document.body.dataset.single) for (const link of all("a[data-home]")) link.remove();
     for (const link of all("a[href]")) if (link.origin !== location.origin) link.target = "_blank";
   }
 
@@ -133,6 +135,7 @@
       let path = `/session/${token}`;
       if (unifiedApi && serviceId) {
         const id = `${unifiedApi}+${serviceId}`;
+        document.body.dataset.single = "yes";
         last = await call("GET", id);
         if (last && !last.enabled) {
           last = await call("PATCH", id, { enabled: true });
