@@ -19,7 +19,7 @@ from conformance.phases import PHASES
 from conformance.profiles import PROFILES
 from conformance.replaying import Recording, replay_recording
 from conformance.reports import console, har, html, junit, markdown, ndjson, sarif
-from conformance.run_events import Listener, RunEvent, RunFinished
+from conformance.run_events import RunEvent, RunFinished
 from conformance.target import Application, HttpTransport, Ledger, Target
 from conformance.target import TargetUnreachable as Unreachable
 
@@ -123,20 +123,16 @@ def run(url: str, **options: object) -> None:
 
     Exit codes: 0 it conforms, 1 it does not, 2 usage, 3 no answer or credentials refused.
     """
-    plan, profile = _plan(_address(url), options)
+    plan = _plan(_address(url), options)
     if options["dry_run"]:
         _print_plan(plan)
         return
     directory = options["report_dir"]
     folder = directory if isinstance(directory, Path) else None
     runner = Run(plan)
-    listeners: list[Listener] = [
-        console.Console(runner.target, sys.stdout, quiet=bool(options["quiet"]))
-    ]
     kept: list[RunEvent] = []
-    listeners.append(kept.append)
-    runner = Run(plan, listeners)
-    listeners[0].target = runner.target  # type: ignore[attr-defined]
+    runner.listen(console.Console(runner.target, sys.stdout, quiet=bool(options["quiet"])))
+    runner.listen(kept.append)
     _replay_first(folder, runner)
     try:
         ended = runner.execute()
@@ -146,7 +142,6 @@ def run(url: str, **options: object) -> None:
     except Unreachable as why:
         click.echo(f"conformance: the deployment went away: {why}", err=True)
         sys.exit(UNREACHABLE)
-    del profile
     if folder is not None:
         write_reports(folder, kept, runner.target)
     sys.exit(
@@ -195,7 +190,7 @@ def write_reports(folder: Path, events: Sequence[RunEvent], target: Target) -> N
     (folder / "baseline.txt").write_text("".join(f"{key}\n" for key in keys), encoding="utf-8")
 
 
-def _plan(url: str, options: dict[str, object]) -> tuple[Plan, profiles.Profile]:
+def _plan(url: str, options: dict[str, object]) -> Plan:
     name = options["profile"]
     profile = profiles.chosen(
         str(name) if name else None, url, allow_writes=bool(options["allow_writes"])
@@ -233,7 +228,7 @@ def _plan(url: str, options: dict[str, object]) -> tuple[Plan, profiles.Profile]
     ledger = (
         folder if isinstance(folder, Path) else Path(".conformance")
     ) / f"ledger-{run_id}.jsonl"
-    plan = Plan(
+    return Plan(
         contract=reading,
         transport=HttpTransport(url),
         base_url=url.rstrip("/"),
@@ -251,7 +246,6 @@ def _plan(url: str, options: dict[str, object]) -> tuple[Plan, profiles.Profile]
         strict=bool(options["strict"]),
         stop_first=bool(options["stop_first"]),
     )
-    return plan, profile
 
 
 def _waivers(options: dict[str, object]) -> waivers.Waivers:

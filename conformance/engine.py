@@ -100,6 +100,10 @@ class Run:
         self._started = time.perf_counter()
         self._counted: dict[str, int] = {}
 
+    def listen(self, listener: Listener) -> None:
+        """Tell a listener what happens from now on."""
+        self._listeners.append(listener)
+
     # --- the course of a run ---
 
     def preflight(self) -> None:
@@ -263,6 +267,7 @@ class Run:
             plan.shard,
             plan.profile,
             self._broken,
+            self.first,
         )
 
     def watch(self) -> None:
@@ -315,7 +320,7 @@ class Run:
         not_judged = {c.id: c.reason for c in self.cases if c.outcome == "not judged"}
         level = "none"
         for name in LEVELS:
-            if any(areas[a] == "fails" for a in AREAS if LEVEL_BY_AREA[a] == name):
+            if any(areas[a] != "conforms" for a in AREAS if LEVEL_BY_AREA[a] == name):
                 break
             level = name
         outcome = "interrupted" if interrupted else "fails" if causes else "conforms"

@@ -5,7 +5,7 @@ passes our guard, and is judged by what was really sent.
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import schemathesis
@@ -25,10 +25,6 @@ def bodies(contract: Contract, operation_id: str, seed: int, count: int) -> Iter
     found = schema[operation.path][operation.method]
     for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
         made: list[Any] = []
-
-        def keep(case: Any, made: list[Any] = made) -> None:
-            made.append(case.body)
-
         config = settings(
             max_examples=max(1, count // 2),
             deadline=None,
@@ -36,9 +32,16 @@ def bodies(contract: Contract, operation_id: str, seed: int, count: int) -> Iter
             suppress_health_check=list(HealthCheck),
             phases=(Phase.generate,),
         )
-        test = seeded(seed)(config(given(case=found.as_strategy(generation_mode=mode))(keep)))
+        test = config(seeded(seed)(given(found.as_strategy(generation_mode=mode))(_keeper(made))))
         try:
             test()
         except HypothesisException:
             continue
         yield from made
+
+
+def _keeper(made: list[Any]) -> Callable[[Any], None]:
+    def keep(case: Any) -> None:
+        made.append(case.body)
+
+    return keep

@@ -88,7 +88,7 @@ def an_exchanged_token_is_not_shown(world: World) -> None:
     world.expect(not found, "token", "no access_token", "an access_token is in the answer")
 
 
-@law("VLT-SEC-05", "secrets", "OWASP: error messages", "inferred")
+@law("VLT-SEC-05", "secrets", "OWASP: error messages", "inferred", builds_on=("VLT-SEC-01",))
 def a_refusal_does_not_repeat_secrets(world: World) -> None:
     """A refused update does not repeat the secrets in it, nor does a refused key come back."""
     who, connector = world.who(), world.plain()

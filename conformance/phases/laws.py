@@ -121,7 +121,8 @@ def unsure(case: CaseJudged, why: str) -> CaseJudged:
     lambda c: len(chosen(c.only, c.shard)),
 )
 def judge_laws(context: Context) -> Iterator[CaseJudged]:
-    """Judge the laws that were chosen."""
-    yield from run(
-        chosen(context.only, context.shard), context.target, context.seed, context.catalogue
+    """Judge the laws that were chosen, those first that failed in the run before."""
+    laws = sorted(
+        chosen(context.only, context.shard), key=lambda item: item.id not in context.first
     )
+    yield from run(laws, context.target, context.seed, context.catalogue)

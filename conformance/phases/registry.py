@@ -22,6 +22,7 @@ class Context:
     shard: tuple[int, int]
     profile: Profile
     broken: Callable[[], frozenset[str]]
+    first: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

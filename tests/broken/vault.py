@@ -801,7 +801,7 @@ class Vault:
         keep = ("id", "unified_api", "service_id", "name", "icon", "logo", "website", "tag_line", "auth_type", "enabled", "state")
         entity = {name: shown[name] for name in keep} | {"id": f"{app}+{consumer_id}", "consumer_id": consumer_id, "created_at": _iso(now), "updated_at": _iso(now)}
         if self.bug("hook_settings"):
-            entity["settings"] = shown.get("settings", {})
+            entity["settings"] = {f["id"]: f["value"] for f in shown["form_fields"]}
         if self.bug("hook_wrong_state"):
             entity["state"] = "added"
         key = str(UUID(int=next(self.serial) + (1 << 100)))

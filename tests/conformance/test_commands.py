@@ -242,3 +242,23 @@ def test_shards_together_judge_every_law_once(good: str, tmp_path: Path) -> None
         seen += [e["id"] for e in map(json.loads, lines) if e["event"] == "CaseJudged"]
 
     assert sorted(seen) == sorted(law for law in LAWS if law.startswith("VLT-CSM"))
+
+
+def test_what_failed_in_the_last_run_is_judged_first_in_the_next(bad: str, tmp_path: Path) -> None:
+    arguments = [
+        "run",
+        bad,
+        *BOTH,
+        "--profile",
+        "smoke",
+        "--only",
+        "VLT-CNX",
+        "--report-dir",
+        "out",
+    ]
+    conformance(*arguments)
+    conformance(*arguments)
+
+    lines = (tmp_path / "out" / "events.ndjson").read_text(encoding="utf-8").splitlines()
+    ids = [e["id"] for e in map(json.loads, lines) if e["event"] == "CaseJudged"]
+    assert ids[0] == "VLT-CNX-05"
