@@ -34,6 +34,10 @@ ORDER = (
 )
 
 
+# These wait or measure time.
+LATE = frozenset({"VLT-SES-08", "VLT-LIM-05", "VLT-LIM-08"})
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     case: CaseJudged
@@ -44,7 +48,8 @@ def chosen(only: Sequence[str] = (), shard: tuple[int, int] = (1, 1)) -> list[La
     """Return the laws of a shard, in order: those whose id begins with one of `only`."""
     rows = [law for law in LAWS.values() if not law.id.startswith("VLT-HOK")]
     rows = [law for law in rows if not only or any(law.id.startswith(name) for name in only)]
-    rows.sort(key=lambda law: (ORDER.index(law.id[4:7]) if law.id[4:7] in ORDER else 99, law.id))
+    place = {name: index for index, name in enumerate(ORDER)}
+    rows.sort(key=lambda law: (law.id in LATE, place.get(law.id[4:7], len(ORDER)), law.id))
     return [law for index, law in enumerate(rows) if index % shard[1] == shard[0] - 1]
 
 

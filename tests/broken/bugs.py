@@ -324,6 +324,7 @@ BUGS: dict[str, Bug] = {
             long_value="Settings are cut at 255 characters.",
             slower="Each call of a consumer is slower than the one before.",
             slow_logs="The logs take a second.",
+            chunk_500="A broken chunk is an internal error.",
             deep_500="Deep JSON is an internal error.",
             bytes_500="Invalid UTF-8 is an internal error.",
             big_500="A huge limit is an internal error.",

@@ -1484,7 +1484,13 @@ def serve(vault: Vault, port: int = 0) -> Iterator[str]:
             parts = urlsplit(path)
             size = self.headers.get("content-length", "0")
             if self.headers.get("transfer-encoding", "").lower() == "chunked":
-                body = self._chunks()
+                try:
+                    body = self._chunks()
+                except ValueError:
+                    status = b"500 Internal Server Error" if vault.bug("chunk_500") else b"400 Bad Request"
+                    self.wfile.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                    self.close_connection = True
+                    return
             else:
                 body = self.rfile.read(int(size) if size.isdigit() else 0)
             headers = {name.lower(): value for name, value in self.headers.items()}

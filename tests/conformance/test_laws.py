@@ -78,7 +78,9 @@ def test_a_check_catches_its_bug(law: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("bug", [b for b in BUGS if BUGS[b].area != "webhooks"])
+@pytest.mark.parametrize(
+    "bug", [b for b in BUGS if BUGS[b].area != "webhooks" and b != "chunk_500"]
+)
 def test_smoke_finds_every_planted_bug_and_names_its_area(bug: str) -> None:
     _, ended = judged(bug)
 

@@ -3,10 +3,14 @@ import random
 import pytest
 
 from conformance.contract import load
+from conformance.engine import Plan, Run
 from conformance.generic import bodies
 from conformance.phases.cases import mutated
+from conformance.profiles import PROFILES
 from conformance.strategies import right, right_bodies, wrong_bodies
-from tests.broken.mutants import judged
+from conformance.target import HttpTransport
+from tests.broken.mutants import APPLICATIONS, judged
+from tests.broken.vault import Vault, serve
 
 BODIES = [op for op in load().operations.values() if op.body]
 
@@ -87,3 +91,26 @@ def test_schemathesis_makes_bodies_and_they_find_a_bug() -> None:
     assert len(made) >= 10
     assert clean.outcome == "conforms"
     assert [c.failure.law for c in broken.causes] == ["VLT-GEN-01"]
+
+
+def judged_over_a_port(*bugs: str) -> list[str]:
+    with serve(Vault(*bugs)) as url:
+        plan = Plan(
+            load(),
+            HttpTransport(url),
+            url,
+            APPLICATIONS,
+            PROFILES["quick"],
+            1,
+            "robust",
+            phases=("robustness",),
+        )
+        return [c.failure.key for c in Run(plan).execute().causes]
+
+
+def test_broken_http_finds_fault_with_no_correct_vault() -> None:
+    assert judged_over_a_port() == []
+
+
+def test_a_vault_that_fails_on_broken_http_is_found() -> None:
+    assert judged_over_a_port("chunk_500") == ["VLT-ROB-01:bad chunk"]
