@@ -219,8 +219,7 @@ class HostedVault:
         shown = visit.shown(held)
         offers = offers_of(visit, held, shown)
         query = request.query_params
-        is_framed = request.headers.get("sec-fetch-dest") == "iframe"
-        leaving = None if is_framed else self._leaving(visit, held, query.get("done", ""))
+        leaving = self._leaving(visit, held, query.get("done", ""))
         connector = held.connector
         return self._page(
             visit,
@@ -355,16 +354,13 @@ class HostedVault:
         **values: Any,
     ) -> Response:
         is_isolated = visit.shows("isolation_mode", by_default=False)
-        is_framed = request.headers.get("sec-fetch-dest") == "iframe"
         return page(
             template,
             status,
             visit=visit,
             theme=visit.theme,
             consumer={**dict.fromkeys(METADATA), **(visit.claims.get("consumer_metadata") or {})},
-            has_panel=visit.shows("show_sidebar", by_default=True)
-            and not is_isolated
-            and not is_framed,
+            has_panel=visit.shows("show_sidebar", by_default=True) and not is_isolated,
             has_navigation=not is_isolated,
             is_sandbox=visit.shows("sandbox_mode", by_default=False),
             has_logs=visit.shows("show_logs", by_default=True),

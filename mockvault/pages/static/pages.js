@@ -93,13 +93,25 @@
   }
 
   // a page within the drop-in script's frame tells it what was done
-  const isFramed = window.parent !== window && "connection" in popup;
-  if (isFramed) {
+  const isInOurFrame = () => {
+    try {
+      return window.parent !== window && "frame" in window.parent.document.body.dataset;
+    } catch {
+      return false; // another origin's frame
+    }
+  };
+  if (isInOurFrame()) {
+    document.body.classList.add("framed");
     const done = new URLSearchParams(location.search).get("done");
     window.parent.postMessage({ done, connection: popup.connection, deleted: popup.deleted }, location.origin);
     // opened for one connection, it leads to no other
     if (window.parent.document.body.dataset.single) for (const link of all("a[data-home]")) link.remove();
     for (const link of all("a[href]")) if (link.origin !== location.origin) link.target = "_blank";
+  }
+
+  // what was begun is whole: back to the app, but not within the app's own page
+  if (popup.leave && !isInOurFrame()) {
+    setTimeout(() => location.assign(popup.leave), Number(popup.after) * 1000);
   }
 
   // the drop-in script's frame: it says that it is ready, is told what to show, and tells of changes
