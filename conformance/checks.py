@@ -57,7 +57,7 @@ class Judge:
 
     def __init__(self, contract: Contract) -> None:
         self.contract = contract
-        self.request_ids: dict[str, Exchange] = {}
+        self.request_ids: set[str] = set()
         self.never_shown: dict[str, str] = {}
         self.judged: dict[str, int] = {}
 
@@ -253,7 +253,7 @@ def every_answer_has_its_own_request_id(judge: Judge, exchange: Exchange) -> Ite
     elif found in judge.request_ids:
         yield "repeated", "an id that no other answer had", found
     else:
-        judge.request_ids[found] = exchange
+        judge.request_ids.add(found)
 
 
 @check("VLT-SEC-01", "secrets", "keys are secret (security scheme apiKey)")

@@ -7,6 +7,7 @@ walks the same way everywhere. Hypothesis shrinks a failing history to the short
 import contextlib
 import io
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -68,7 +69,7 @@ class Walk:
     def __init__(self, context: Context, cast: Cast) -> None:
         self.context, self.cast = context, cast
         self.mind = Mind()
-        self.exchanges: list[Exchange] = []
+        self.exchanges: deque[Exchange] = deque(maxlen=8)
         self.steps: list[Step] = []
 
     def step(self, name: str, arguments: Mapping[str, Any]) -> None:
@@ -489,7 +490,7 @@ def _told(context: Context, walks: Sequence[Walk]) -> tuple[Failure, ...]:
             source="guide: connection states; the reference model (documented)",
             aspect=why.aspect,
             operation=short.exchanges[-1].operation_id if short.exchanges else "",
-            exchanges=tuple(short.exchanges[-8:]),
+            exchanges=tuple(short.exchanges),
             replay={
                 "kind": "history",
                 "seed": context.seed,

@@ -1,7 +1,7 @@
-"""The table of mutants: for each planted bug, whether it is found, by which law, how soon; and the score.
+"""The table of mutants: for each planted bug, whether it is found, by what, and how soon.
 
-    python -m tests.broken.mutants --profile smoke --seed 1 --seed 2
-    python -m tests.broken.mutants --schemathesis --seconds 20 --sample 30
+python -m tests.broken.mutants --profile smoke --seed 1 --seed 2
+python -m tests.broken.mutants --schemathesis --seconds 20 --sample 30
 """
 # ruff: noqa: T201
 
@@ -48,9 +48,17 @@ def judged(
     vault = vault or Vault(*bugs, variants=variants, clock=clock)
     roomy = replace(PROFILES[profile], seconds=1e9, max_requests=10**7)
     plan = Plan(
-        load(), WsgiTransport(vault), "http://in-process", APPLICATIONS, roomy, seed, run_id or f"{seed:06x}",
-        phases=phases or (("laws",) if only else ()), only=only, clock=vault.clock,
-    )  # fmt: skip
+        load(),
+        WsgiTransport(vault),
+        "http://in-process",
+        APPLICATIONS,
+        roomy,
+        seed,
+        run_id or f"{seed:06x}",
+        phases=phases or (("laws",) if only else ()),
+        only=only,
+        clock=vault.clock,
+    )
     run = Run(plan)
     return run, run.execute()
 
@@ -80,7 +88,19 @@ def row(bug: str, profile: str, seed: int) -> Row:
     told = [c.failure for c in ended.causes[:1]]
     steps = len(told[0].exchanges) if told else 0
     right = bool(told) and told[0].area == area
-    return Row(bug, area, seed, bool(keys), right, keys, len(keys), first[0], first[1], steps, time.perf_counter() - begun)
+    return Row(
+        bug,
+        area,
+        seed,
+        bool(keys),
+        right,
+        keys,
+        len(keys),
+        first[0],
+        first[1],
+        steps,
+        time.perf_counter() - begun,
+    )
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -94,24 +114,51 @@ def table(rows: Sequence[Row]) -> str:
         right = [r for r in found if r.right_area]
         counts = median(r.lines for r in found) if found else 0
         first = median(r.first_second for r in found) if found else 0.0
-        lines.append(f"{area:<14}{len(some):>6}{len(found):>8}{len(right):>8}{counts:>8g}{first:>9.2f}")
+        lines.append(
+            f"{area:<14}{len(some):>6}{len(found):>8}{len(right):>8}{counts:>8g}{first:>9.2f}"
+        )
     return "\n".join(lines)
 
 
 def plain_schemathesis(bug: str, seconds: float) -> set[str]:
-    """Run plain Schemathesis against a mutant over a port; return the kinds of failure it reports."""
+    """Run plain Schemathesis against a mutant; return the kinds of failure it reports."""
     vault = Vault(*([bug] if bug else []))
     with serve(vault) as url, tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "events.ndjson"
         command = [
-            str(Path(sys.executable).parent / "schemathesis"), "run", "spec/vault.yml", "--url", url, "--seed", "1",
-            "--continue-on-failure", "--max-time", str(seconds), "--report", "junit", "--report-junit-path", str(report),
-            "-H", "Authorization: Bearer mock-api-key", "-H", "x-apideck-app-id: mock-app", "-H", "x-apideck-consumer-id: test-consumer",
-        ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds * 6 + 60, check=False, cwd=Path(__file__).parents[2])
+            str(Path(sys.executable).parent / "schemathesis"),
+            "run",
+            "spec/vault.yml",
+            "--url",
+            url,
+            "--seed",
+            "1",
+            "--continue-on-failure",
+            "--max-time",
+            str(seconds),
+            "--report",
+            "junit",
+            "--report-junit-path",
+            str(report),
+            "-H",
+            "Authorization: Bearer mock-api-key",
+            "-H",
+            "x-apideck-app-id: mock-app",
+            "-H",
+            "x-apideck-consumer-id: test-consumer",
+        ]
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=seconds * 6 + 60,
+            check=False,
+            cwd=Path(__file__).parents[2],
+        )
         text = report.read_text(encoding="utf-8") if report.exists() else done.stdout
     kinds = set()
-    for test in re.findall(r'<testcase[^>]*name="([^"]*)"[^>]*>(.*?)</testcase>', text, flags=re.DOTALL):
+    pattern = r'<testcase[^>]*name="([^"]*)"[^>]*>(.*?)</testcase>'
+    for test in re.findall(pattern, text, flags=re.DOTALL):
         kinds |= {f"{test[0]}: {title}" for title in re.findall(r"- ([A-Z][^\n]{4,60})", test[1])}
     return kinds
 
@@ -124,7 +171,8 @@ def compare(names: Sequence[str], seconds: float) -> None:
     for name in names:
         new = plain_schemathesis(name, seconds) - clean
         found += bool(new)
-        print(f"{name:<26}{BUGS[name].area:<14}{'found' if new else '-':<8}{sorted(new)[:1]}", flush=True)
+        mark = "found" if new else "-"
+        print(f"{name:<26}{BUGS[name].area:<14}{mark:<8}{sorted(new)[:1]}", flush=True)
     print(f"{found} of {len(names)}")
 
 
@@ -151,7 +199,9 @@ def main() -> None:
             one = row(name, options.profile, seed)
             rows.append(one)
             mark = "found" if one.found else "MISSED"
-            print(f"{one.bug:<26}{one.area:<14}{mark:<8}{one.first_request:>6} requests {one.first_second:>6.2f} s  {', '.join(one.by)}", flush=True)
+            first = f"{one.first_request:>6} requests {one.first_second:>6.2f} s"
+            by = ", ".join(one.by)
+            print(f"{one.bug:<26}{one.area:<14}{mark:<8}{first}  {by}", flush=True)
     print(table(rows))
     if options.json:
         options.json.write_text(json.dumps([asdict(r) for r in rows], indent=1), encoding="utf-8")

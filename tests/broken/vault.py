@@ -4,7 +4,7 @@ It answers all 27 operations in-process (`Vault.answer`, or as a WSGI applicatio
 (`serve`). Each `self.bug("name")` is one planted bug of `bugs.py`; each `self.variant("name")` is one
 legal way to be different.
 """
-# ruff: noqa: C901, PLR0911, PLR0912, PLR0915, PLR2004, PLR0913, ANN401, D102, FBT001, FBT002, BLE001, E501
+# ruff: noqa: C901, PLR0911, PLR0912, PLR0915, PLR0917, FBT001, BLE001, E501, N802, ARG002
 
 import base64
 import copy
@@ -66,7 +66,17 @@ def _schema(node: Any) -> Any:
     out = {
         key: _schema(value) if key != "properties" else {n: _schema(s) for n, s in value.items()}
         for key, value in node.items()
-        if key in {"type", "properties", "items", "anyOf", "required", "enum", "format", "additionalProperties"}
+        if key
+        in {
+            "type",
+            "properties",
+            "items",
+            "anyOf",
+            "required",
+            "enum",
+            "format",
+            "additionalProperties",
+        }
     }
     if node.get("nullable") and "type" in out:
         out["type"] = [out["type"], "null"]
@@ -75,10 +85,14 @@ def _schema(node: Any) -> Any:
 
 @functools.cache
 def _operations() -> list[tuple[str, str, "re.Pattern[str]", str, dict[str, Any]]]:
-    rows = []
+    rows: list[tuple[str, str, re.Pattern[str], str, dict[str, Any]]] = []
     for template, item in contract()["paths"].items():
         pattern = re.compile("^" + re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template) + "$")
-        rows.extend((template, m.upper(), pattern, o["operationId"], o) for m, o in item.items() if "operationId" in o)
+        rows.extend(
+            (template, m.upper(), pattern, o["operationId"], o)
+            for m, o in item.items()
+            if "operationId" in o
+        )
     return rows
 
 
@@ -92,14 +106,18 @@ def _body_rule(operation_id: str) -> tuple[Any, bool] | None:
     return jsonschema_rs.Draft4Validator(schema, validate_formats=True), bool(body.get("required"))
 
 
-def _field(id: str, *, required: bool = True, sensitive: bool = False, kind: str = "text") -> dict[str, Any]:
+def _field(
+    id: str, *, required: bool = True, sensitive: bool = False, kind: str = "text"
+) -> dict[str, Any]:
     return {
         "id": id, "label": id.replace("_", " ").title(), "type": kind, "required": required, "placeholder": None,
         "custom_field": False, "disabled": False, "hidden": False, "sensitive": sensitive,
     }  # fmt: skip
 
 
-def _connector(name: str, apis: str, auth: str, *fields: dict[str, Any], **more: Any) -> dict[str, Any]:
+def _connector(
+    name: str, apis: str, auth: str, *fields: dict[str, Any], **more: Any
+) -> dict[str, Any]:
     return {"name": name, "apis": apis.split(), "auth": auth, "fields": list(fields), **more}
 
 
@@ -143,9 +161,16 @@ class Reply:
 
 
 class Refused(Exception):
-    def __init__(self, status: int, type_name: str, message: str, detail: Any = None, **headers: str) -> None:
+    def __init__(
+        self, status: int, type_name: str, message: str, detail: Any = None, **headers: str
+    ) -> None:
         super().__init__(message)
-        self.status, self.type_name, self.message, self.headers = status, type_name, message, headers
+        self.status, self.type_name, self.message, self.headers = (
+            status,
+            type_name,
+            message,
+            headers,
+        )
         self.detail = detail if isinstance(detail, dict) else {"message": detail or message}
 
 
@@ -201,7 +226,11 @@ def sign(claims: dict[str, Any]) -> str:
 
 
 def _iso(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (
+        datetime.fromtimestamp(moment, UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )
 
 
 def _moment(text: str) -> float | None:
@@ -230,7 +259,9 @@ class Vault:
         applications: dict[str, str] | None = None,
         replica: bool = False,
     ) -> None:
-        unknown = [bug for bug in bugs if bug not in BUGS] + [v for v in variants if v not in VARIANTS]
+        unknown = [bug for bug in bugs if bug not in BUGS] + [
+            v for v in variants if v not in VARIANTS
+        ]
         if unknown:
             raise KeyError(unknown)
         self.bugs, self.variants = frozenset(bugs), frozenset(variants)
@@ -245,7 +276,17 @@ class Vault:
         self.requests = 0
         self.in_flight = 0
         self.pending: list[tuple[float, Request, str]] = []
-        self.replica = Vault(*bugs, variants=set(variants) - {"lagging", "slow", "rate_limited"}, clock=Clock(real=False), applications=self.applications, replica=True) if "lagging" in self.variants and not replica else None
+        self.replica = (
+            Vault(
+                *bugs,
+                variants=set(variants) - {"lagging", "slow", "rate_limited"},
+                clock=Clock(real=False),
+                applications=self.applications,
+                replica=True,
+            )
+            if "lagging" in self.variants and not replica
+            else None
+        )
         for app in self.applications if not replica else ():
             self._consumer(app, "test-consumer", create=True)
             self._consumer(app, "somebody", create=True)
@@ -267,7 +308,11 @@ class Vault:
         if self.variant("slow"):
             self.clock.sleep(0.3)
         if self.variant("rate_limited") and self.requests % 7 == 0:
-            return self._refusal(Refused(429, "RateLimitError", "Too many requests", **{"retry-after": "1"}), request, str(UUID(int=0)))
+            return self._refusal(
+                Refused(429, "RateLimitError", "Too many requests", **{"retry-after": "1"}),
+                request,
+                str(UUID(int=0)),
+            )
         rid = str(UUID(int=hash((self.requests, "id")) & ((1 << 128) - 1)))
         if self.bug("one_request_id") or (self.bug("race_log") and self.in_flight > 0):
             rid = "00000000-0000-4000-8000-000000000001"
@@ -276,7 +321,11 @@ class Vault:
         now = self.clock.now()
         reply = self.handle(request, rid, now)
         self.pending.append((now + 2.0, request, rid))
-        if request.method != "GET" or "/vault/" not in request.path or any(w in request.path for w in ("/authorize/", "/callback", "/revoke/")):
+        if (
+            request.method != "GET"
+            or "/vault/" not in request.path
+            or any(w in request.path for w in ("/authorize/", "/callback", "/revoke/"))
+        ):
             return reply
         while self.pending and self.pending[0][0] <= now:
             due, earlier, its_id = self.pending.pop(0)
@@ -300,9 +349,13 @@ class Vault:
             except Refused as refused:
                 reply = self._refusal(refused, request, rid)
             except UnicodeDecodeError:
-                reply = self._refusal(Refused(404, "EntityNotFoundError", "Unknown entity"), request, rid)
+                reply = self._refusal(
+                    Refused(404, "EntityNotFoundError", "Unknown entity"), request, rid
+                )
             except Exception as error:
-                reply = self._refusal(Refused(500, "InternalError", "Internal error", repr(error)), request, rid)
+                reply = self._refusal(
+                    Refused(500, "InternalError", "Internal error", repr(error)), request, rid
+                )
             self._record(request, reply, rid, now, seen)
             return self._dress(reply, request, rid)
         finally:
@@ -314,8 +367,19 @@ class Vault:
         method = request.method
         if self.bug("override"):
             method = request.headers.get("x-http-method-override", method).upper()
-        if method == "OPTIONS" and not self.bug("no_preflight") and "access-control-request-method" in request.headers:
-            return Reply(204, None, {"access-control-allow-methods": "GET, POST, PATCH, DELETE", "access-control-allow-headers": "Authorization, Content-Type, x-apideck-app-id, x-apideck-consumer-id, x-apideck-auth-type"})
+        if (
+            method == "OPTIONS"
+            and not self.bug("no_preflight")
+            and "access-control-request-method" in request.headers
+        ):
+            return Reply(
+                204,
+                None,
+                {
+                    "access-control-allow-methods": "GET, POST, PATCH, DELETE",
+                    "access-control-allow-headers": "Authorization, Content-Type, x-apideck-app-id, x-apideck-consumer-id, x-apideck-auth-type",
+                },
+            )
         if request.path.startswith("/_mock/"):
             return self._control(request)
         matches = [(row, found) for row in _operations() if (found := row[2].match(request.path))]
@@ -329,7 +393,12 @@ class Vault:
             if self.bug("wrong_method"):
                 chosen = next(((row, found) for row, found in matches if row[1] == "GET"), None)
         if chosen is None:
-            raise Refused(405, "MethodNotAllowedError", "Method not allowed", **({} if self.bug("no_allow") else {"allow": ", ".join(allowed)}))
+            raise Refused(
+                405,
+                "MethodNotAllowedError",
+                "Method not allowed",
+                **({} if self.bug("no_allow") else {"allow": ", ".join(allowed)}),
+            )
         (_, _, _, operation_id, operation), found = chosen
         path = {name: unquote(value, errors="strict") for name, value in found.groupdict().items()}
         if any("\0" in value for value in path.values()):
@@ -341,13 +410,25 @@ class Vault:
         if self.bug("long_id"):
             path = {name: value[:64] for name, value in path.items()}
         if operation.get("security") == []:
-            if operation_id == "connectionsAuthorize" and self.bug("authorize_needs_key") and "authorization" not in request.headers:
-                raise Refused(401, "UnauthorizedError", "Unauthorized Request", "Missing authentication")
-            violations = [{"in": "query", "name": p["name"], "keyword": "required"} for p in map(_resolve, operation["parameters"]) if p["in"] == "query" and p.get("required") and not request.arg(p["name"])]
+            if (
+                operation_id == "connectionsAuthorize"
+                and self.bug("authorize_needs_key")
+                and "authorization" not in request.headers
+            ):
+                raise Refused(
+                    401, "UnauthorizedError", "Unauthorized Request", "Missing authentication"
+                )
+            violations = [
+                {"in": "query", "name": p["name"], "keyword": "required"}
+                for p in map(_resolve, operation["parameters"])
+                if p["in"] == "query" and p.get("required") and not request.arg(p["name"])
+            ]
             if violations:
                 raise self._invalid(violations)
             return getattr(self, "_" + operation_id)(request, path, now)  # type: ignore[no-any-return]
-        needs_consumer = any(_resolve(p)["name"] == "x-apideck-consumer-id" for p in operation["parameters"])
+        needs_consumer = any(
+            _resolve(p)["name"] == "x-apideck-consumer-id" for p in operation["parameters"]
+        )
         app, session = self._caller(request, operation_id, needs_consumer, now)
         seen["app"] = app
         raw = request.headers.get("x-apideck-consumer-id", "")
@@ -361,8 +442,18 @@ class Vault:
             if not (self.bug("consumer_empty") if present else self.bug("consumer_optional")):
                 raise self._header("x-apideck-consumer-id")
             consumer_id = "test-consumer"
-        if needs_consumer and session is not None and session.get("consumer_id") != consumer_id and not self.bug("token_any_consumer"):
-            raise Refused(401, "UnauthorizedError", "Unauthorized Request", "The session is of another consumer")
+        if (
+            needs_consumer
+            and session is not None
+            and session.get("consumer_id") != consumer_id
+            and not self.bug("token_any_consumer")
+        ):
+            raise Refused(
+                401,
+                "UnauthorizedError",
+                "Unauthorized Request",
+                "The session is of another consumer",
+            )
         if needs_consumer:
             seen["log"] = consumer_id
         seen["operation"] = operation_id
@@ -375,16 +466,30 @@ class Vault:
             consumer = self._consumer(app, consumer_id)
             time.sleep(min(0.4, 0.004 * (len(consumer["logs"]) if consumer else 0)))
         act: Callable[..., Reply] = getattr(self, "_" + operation_id)
-        known = {"request": request, "now": now, "app": app, "consumer_id": consumer_id, "body": body, **path, **arguments}
+        known = {
+            "request": request,
+            "now": now,
+            "app": app,
+            "consumer_id": consumer_id,
+            "body": body,
+            **path,
+            **arguments,
+        }
         if "consumer_id" in path:
-            known["consumer_id"] = path["consumer_id"].lower() if self.bug("consumer_lower") else path["consumer_id"]
-        names = act.__code__.co_varnames[: act.__code__.co_argcount + act.__code__.co_kwonlyargcount]
+            known["consumer_id"] = (
+                path["consumer_id"].lower() if self.bug("consumer_lower") else path["consumer_id"]
+            )
+        names = act.__code__.co_varnames[
+            : act.__code__.co_argcount + act.__code__.co_kwonlyargcount
+        ]
         reply = act(**{name: known.get(name) for name in names if name != "self"})
         if needs_consumer and not (operation_id == "sessionsCreate" and self.bug("no_upsert")):
             self._consumer(app, consumer_id, create=True, now=now)
         return reply
 
-    def _caller(self, request: Request, operation_id: str, needs_consumer: bool, now: float) -> tuple[str, dict[str, Any] | None]:
+    def _caller(
+        self, request: Request, operation_id: str, needs_consumer: bool, now: float
+    ) -> tuple[str, dict[str, Any] | None]:
         app = request.headers.get("x-apideck-app-id", "")
         header = request.headers.get("authorization", "")
         scheme, _, token = header.partition(" ")
@@ -398,17 +503,29 @@ class Vault:
         if unguarded:
             return (app if app in self.applications else first), None
         if not token or scheme.lower() != "bearer":
-            raise Refused(401, "UnauthorizedError", "Unauthorized Request", "Missing authentication")
-        if token.count(".") == 2 and needs_consumer | self.bug("token_all_consumers") and not self.bug("token_refused"):
+            raise Refused(
+                401, "UnauthorizedError", "Unauthorized Request", "Missing authentication"
+            )
+        if (
+            token.count(".") == 2
+            and needs_consumer | self.bug("token_all_consumers")
+            and not self.bug("token_refused")
+        ):
             session = self._session(token, now)
-            if session is None or (session.get("application_id") != app and not self.bug("token_any_app")):
-                raise Refused(401, "UnauthorizedError", "Unauthorized Request", "Invalid Authorization Token")
+            if session is None or (
+                session.get("application_id") != app and not self.bug("token_any_app")
+            ):
+                raise Refused(
+                    401, "UnauthorizedError", "Unauthorized Request", "Invalid Authorization Token"
+                )
             return app or first, session
         if not app:
             if not self.bug("app_header_optional") or token not in self.applications.values():
                 if token in self.applications.values():
                     raise self._header("x-apideck-app-id")
-                raise Refused(401, "UnauthorizedError", "Unauthorized Request", "Missing application")
+                raise Refused(
+                    401, "UnauthorizedError", "Unauthorized Request", "Missing application"
+                )
             app = next(name for name, key in self.applications.items() if key == token)
         if app not in self.applications:
             if self.bug("unknown_app"):
@@ -425,7 +542,9 @@ class Vault:
         )
         if not fits:
             if self.bug("key_in_refusal"):
-                raise Refused(401, "UnauthorizedError", "Unauthorized Request", f"{token} is not {key}")
+                raise Refused(
+                    401, "UnauthorizedError", "Unauthorized Request", f"{token} is not {key}"
+                )
             raise self._stranger()
         return app, None
 
@@ -441,8 +560,14 @@ class Vault:
             claims: dict[str, Any] = json.loads(_unb64(head.split(".")[1]))
         except (ValueError, IndexError):
             return None
-        genuine = hmac.compare_digest(_b64(hmac.new(SECRET, head.encode(), hashlib.sha256).digest()), signature)
-        if not genuine and not self.bug("tampered") and not (self.bug("alg_none") and str(header.get("alg")).lower() == "none"):
+        genuine = hmac.compare_digest(
+            _b64(hmac.new(SECRET, head.encode(), hashlib.sha256).digest()), signature
+        )
+        if (
+            not genuine
+            and not self.bug("tampered")
+            and not (self.bug("alg_none") and str(header.get("alg")).lower() == "none")
+        ):
             return None
         if claims.get("exp", now + 1) < now and not self.bug("expired"):
             return None
@@ -450,10 +575,20 @@ class Vault:
 
     def _header(self, name: str) -> Refused:
         detail = {"missing": [{name: "required"}], "violations": [{"in": "header", "name": name}]}
-        return Refused(422 if self.variant("unprocessable") else 400, "RequestHeadersValidationError", "Invalid Params", detail)
+        return Refused(
+            422 if self.variant("unprocessable") else 400,
+            "RequestHeadersValidationError",
+            "Invalid Params",
+            detail,
+        )
 
     def _invalid(self, violations: list[dict[str, Any]]) -> Refused:
-        return Refused(422 if self.variant("unprocessable") else 400, "RequestValidationError", "Invalid Params", {"violations": violations})
+        return Refused(
+            422 if self.variant("unprocessable") else 400,
+            "RequestValidationError",
+            "Invalid Params",
+            {"violations": violations},
+        )
 
     def _parameters(self, request: Request, operation_id: str) -> dict[str, Any]:
         out: dict[str, Any] = {}
@@ -491,13 +626,18 @@ class Vault:
                 out["connector_id"] = value
             elif name in {"cursor", "api", "resource_id"}:
                 out[name] = value
-            elif name in {"start_datetime", "end_datetime"} and operation_id == "consumerRequestCountsAll":
+            elif (
+                name in {"start_datetime", "end_datetime"}
+                and operation_id == "consumerRequestCountsAll"
+            ):
                 out[name] = _moment(value)
                 if out[name] is None and not self.bug("stats_dates"):
                     blame(name, "format")
         if operation_id == "consumerRequestCountsAll":
             for name in ("start_datetime", "end_datetime"):
-                if request.arg(name) is None and not (self.bug("stats_missing") and name == "start_datetime"):
+                if request.arg(name) is None and not (
+                    self.bug("stats_missing") and name == "start_datetime"
+                ):
                     blame(name, "required")
         if wrong:
             raise self._invalid(wrong)
@@ -511,7 +651,9 @@ class Vault:
         if len(request.body) > MIB:
             raise Refused(413, "PayloadTooLargeError", "Payload too large")
         if not request.body.strip():
-            if (required and not self.bug("body_absent")) or (self.bug("refuses_no_body") and operation_id == "sessionsCreate"):
+            if (required and not self.bug("body_absent")) or (
+                self.bug("refuses_no_body") and operation_id == "sessionsCreate"
+            ):
                 raise self._invalid([{"in": "body", "keyword": "required"}])
             return {}
         media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -534,35 +676,71 @@ class Vault:
         if self.bug("body_unjudged"):
             return body if isinstance(body, dict) else {}
         wrong = []
-        for error in validator.iter_errors(body):
-            keyword, depth = type(error.kind).__name__.split("_")[-1], len(error.instance_path)
+        for flaw in validator.iter_errors(body):
+            keyword, depth = type(flaw.kind).__name__.split("_")[-1], len(flaw.instance_path)
             let = (
                 (self.bug("body_types") and keyword == "Type" and depth)
-                or (self.bug("body_extra") and keyword in {"AdditionalProperties", "FalseSchema"} and operation_id != "connectionsToken")
-                or (self.bug("token_body") and operation_id == "connectionsToken" and isinstance(body, dict))
+                or (
+                    self.bug("body_extra")
+                    and keyword in {"AdditionalProperties", "FalseSchema"}
+                    and operation_id != "connectionsToken"
+                )
+                or (
+                    self.bug("token_body")
+                    and operation_id == "connectionsToken"
+                    and isinstance(body, dict)
+                )
                 or (self.bug("body_required") and keyword == "Required")
-                or (self.bug("mapping_required") and keyword == "Required" and operation_id == "customMappingsAdd")
+                or (
+                    self.bug("mapping_required")
+                    and keyword == "Required"
+                    and operation_id == "customMappingsAdd"
+                )
                 or (self.bug("body_nested") and depth > 1)
                 or (self.bug("body_enum") and keyword == "Enum")
                 or (self.bug("body_format") and keyword == "Format")
                 or (self.bug("body_array") and isinstance(body, list))
             )
             if not let:
-                wrong.append({"in": "body", "pointer": "/" + "/".join(map(str, error.instance_path)), "keyword": keyword})
-        if self.bug("refuses_null") and isinstance(body, dict) and any(v is None for v in body.values()):
+                wrong.append(
+                    {
+                        "in": "body",
+                        "pointer": "/" + "/".join(map(str, flaw.instance_path)),
+                        "keyword": keyword,
+                    }
+                )
+        if (
+            self.bug("refuses_null")
+            and isinstance(body, dict)
+            and any(v is None for v in body.values())
+        ):
             wrong.append({"in": "body", "keyword": "type"})
         if self.bug("refuses_unicode") and not json.dumps(body, ensure_ascii=False).isascii():
             wrong.append({"in": "body", "keyword": "pattern"})
-        if self.bug("refuses_open") and isinstance(body, dict) and operation_id == "connectionsUpdate" and set(body) - set(contract()["components"]["schemas"]["Connection"]["properties"]):
+        if (
+            self.bug("refuses_open")
+            and isinstance(body, dict)
+            and operation_id == "connectionsUpdate"
+            and set(body) - set(contract()["components"]["schemas"]["Connection"]["properties"])
+        ):
             wrong.append({"in": "body", "keyword": "additionalProperties"})
         if wrong:
             refused = self._invalid(wrong)
             if self.bug("body_in_refusal"):
                 refused.detail["body"] = body
-            if self.bug("refused_half") and operation_id == "connectionsUpdate" and isinstance(body, dict):
-                app, cid = request.headers.get("x-apideck-app-id", ""), request.headers.get("x-apideck-consumer-id", "")
+            if (
+                self.bug("refused_half")
+                and operation_id == "connectionsUpdate"
+                and isinstance(body, dict)
+            ):
+                app, cid = (
+                    request.headers.get("x-apideck-app-id", ""),
+                    request.headers.get("x-apideck-consumer-id", ""),
+                )
                 api, service = request.path.split("/")[3:5]
-                stored = (self._consumer(app, cid) or {"connections": {}})["connections"].get((api, service))
+                stored = (self._consumer(app, cid) or {"connections": {}})["connections"].get(
+                    (api, service)
+                )
                 if stored and isinstance(body.get("settings"), dict):
                     stored["settings"].update(body["settings"])
             raise refused
@@ -584,10 +762,20 @@ class Vault:
         status, type_name = refused.status, refused.type_name
         if status == 404 and "consumer" in refused.message.lower():
             status = 500 if self.bug("unknown_500") else 400 if self.bug("unknown_400") else 404
-            type_name = "InternalError" if status == 500 else "RequestValidationError" if status == 400 else type_name
+            type_name = (
+                "InternalError"
+                if status == 500
+                else "RequestValidationError"
+                if status == 400
+                else type_name
+            )
         if self.bug("error_wrong_type") and status == 404:
             type_name = "UnauthorizedError"
-        name = "unauthorizederror" if self.bug("error_wrong_ref") and status != 401 else type_name.lower()
+        name = (
+            "unauthorizederror"
+            if self.bug("error_wrong_ref") and status != 401
+            else type_name.lower()
+        )
         body: dict[str, Any] = {
             "status_code": status, "error": REASONS.get(status, "Error"), "type_name": type_name, "message": refused.message,
             "detail": refused.detail, "ref": f"https://developers.apideck.com/errors#{name}",
@@ -601,12 +789,20 @@ class Vault:
         if self.bug("error_detail_list"):
             body["detail"] = [refused.detail]
         if self.bug("stack_trace"):
-            body["detail"] = {"trace": 'Traceback (most recent call last):\n  File "/srv/vault/app.py", line 12, in handle\nKeyError: 1'}
+            body["detail"] = {
+                "trace": 'Traceback (most recent call last):\n  File "/srv/vault/app.py", line 12, in handle\nKeyError: 1'
+            }
         if self.variant("extra_fields"):
             body["trace_id"] = rid
         if self.bug("error_html"):
-            return Reply(status, f"<html><body><h1>{refused.message}</h1></body></html>", {**refused.headers, "content-type": "text/html"})
-        return Reply(200 if self.bug("error_200") and status < 500 else status, body, dict(refused.headers))
+            return Reply(
+                status,
+                f"<html><body><h1>{refused.message}</h1></body></html>",
+                {**refused.headers, "content-type": "text/html"},
+            )
+        return Reply(
+            200 if self.bug("error_200") and status < 500 else status, body, dict(refused.headers)
+        )
 
     def _dress(self, reply: Reply, request: Request, rid: str) -> Reply:
         if not self.bug("no_request_id"):
@@ -615,11 +811,15 @@ class Vault:
             reply.headers.setdefault("access-control-allow-origin", "*")
             reply.headers.setdefault("access-control-expose-headers", "x-apideck-request-id")
         if reply.body is not None:
-            kind = "text/html" if self.bug("html_type") and reply.status < 300 else "application/json"
+            kind = (
+                "text/html" if self.bug("html_type") and reply.status < 300 else "application/json"
+            )
             reply.headers.setdefault("content-type", kind)
         return reply
 
-    def _record(self, request: Request, reply: Reply, rid: str, now: float, seen: dict[str, Any]) -> None:
+    def _record(
+        self, request: Request, reply: Reply, rid: str, now: float, seen: dict[str, Any]
+    ) -> None:
         consumer_id, app = seen.get("log"), seen.get("app")
         if consumer_id is None or app is None:
             return
@@ -631,12 +831,16 @@ class Vault:
             held = consumer["count"]
             time.sleep(0.002)
             consumer["count"] = held + 1
-            consumer["calls"] = consumer["calls"][: held] + [now]
+            consumer["calls"] = [*consumer["calls"][:held], now]
         elif not self.bug("count_missing"):
             for _ in range(2 if self.bug("count_double") else 1):
                 consumer["calls"].append(now)
                 consumer["count"] += 1
-        if self.bug("log_missing") or (self.bug("log_refusals") and not good) or (self.bug("log_reads") and request.method == "GET"):
+        if (
+            self.bug("log_missing")
+            or (self.bug("log_refusals") and not good)
+            or (self.bug("log_reads") and request.method == "GET")
+        ):
             return
         entry = {
             "id": str(UUID(int=next(self.serial))) if self.bug("log_id") else rid,
@@ -657,7 +861,9 @@ class Vault:
 
     # --- the world ---
 
-    def _consumer(self, app: str, consumer_id: str, *, create: bool = False, now: float | None = None) -> dict[str, Any] | None:
+    def _consumer(
+        self, app: str, consumer_id: str, *, create: bool = False, now: float | None = None
+    ) -> dict[str, Any] | None:
         if self.bug("apps_share"):
             app = next(iter(self.applications))
         consumers = self.world[app]
@@ -674,17 +880,37 @@ class Vault:
 
     def _known(self, app: str, consumer_id: str, kind: str = "read") -> dict[str, Any]:
         consumer = self._consumer(app, consumer_id)
-        if consumer is None and self.bug({"read": "foreign_consumer_read", "update": "foreign_consumer_update", "delete": "foreign_consumer_delete", "stats": "foreign_stats"}[kind]):
+        if consumer is None and self.bug(
+            {
+                "read": "foreign_consumer_read",
+                "update": "foreign_consumer_update",
+                "delete": "foreign_consumer_delete",
+                "stats": "foreign_stats",
+            }[kind]
+        ):
             consumer = next((c[consumer_id] for c in self.world.values() if consumer_id in c), None)
         if consumer is None or consumer.get("gone"):
-            raise Refused(404, "EntityNotFoundError", "Unknown Consumer", f"Could not find consumer with id: '{consumer_id}'")
+            raise Refused(
+                404,
+                "EntityNotFoundError",
+                "Unknown Consumer",
+                f"Could not find consumer with id: '{consumer_id}'",
+            )
         return consumer
 
     def _stored(self, app: str, consumer_id: str) -> dict[str, Any]:
         """Return the consumer whose connections this caller sees: unknown ones see an empty world."""
         if self.bug("consumers_share"):
             consumer_id = "somebody"
-        return self._consumer(app, consumer_id) or {"connections": {}, "mappings": {}, "config": {}, "logs": [], "calls": [], "id": consumer_id, "count": 0}
+        return self._consumer(app, consumer_id) or {
+            "connections": {},
+            "mappings": {},
+            "config": {},
+            "logs": [],
+            "calls": [],
+            "id": consumer_id,
+            "count": 0,
+        }
 
     def _held(self, app: str, consumer_id: str, now: float) -> dict[str, Any]:
         if self.bug("consumers_share"):
@@ -701,7 +927,11 @@ class Vault:
         other = copy.deepcopy(CONNECTORS)
         for connector in other.values():
             if connector["fields"] and "before" not in connector:
-                connector["fields"] = [_field("tenant", kind="url"), _field("region", required=False, kind="select"), *connector["fields"]]
+                connector["fields"] = [
+                    _field("tenant", kind="url"),
+                    _field("region", required=False, kind="select"),
+                    *connector["fields"],
+                ]
         return other
 
     def _connector(self, app: str, unified_api: str, service_id: str) -> dict[str, Any]:
@@ -709,7 +939,12 @@ class Vault:
         if connector is None or unified_api not in connector["apis"]:
             if self.bug("unknown_connector"):
                 return _connector(service_id, unified_api, "none", resources=[])
-            raise Refused(404, "ConnectorNotFoundError", "Unknown Connector", f"Could not find {unified_api}+{service_id}")
+            raise Refused(
+                404,
+                "ConnectorNotFoundError",
+                "Unknown Connector",
+                f"Could not find {unified_api}+{service_id}",
+            )
         return connector
 
     def _key(self, unified_api: str, service_id: str) -> tuple[str, str]:
@@ -724,8 +959,16 @@ class Vault:
             return "callable"
         if self.bug("disabled_available") and not stored["enabled"]:
             return "available"
-        missing = [f["id"] for f in connector["fields"] if f["required"] and stored["settings"].get(f["id"]) in (None, "")]
-        filled = [f["id"] for f in connector["fields"] if f["required"] and stored["settings"].get(f["id"]) not in (None, "")]
+        missing = [
+            f["id"]
+            for f in connector["fields"]
+            if f["required"] and stored["settings"].get(f["id"]) in (None, "")
+        ]
+        filled = [
+            f["id"]
+            for f in connector["fields"]
+            if f["required"] and stored["settings"].get(f["id"]) not in (None, "")
+        ]
         if connector["auth"] == "oauth2":
             if not stored["token"]:
                 return "added"
@@ -736,7 +979,9 @@ class Vault:
             return "added"
         return "added" if missing else "callable"
 
-    def _show(self, app: str, consumer_id: str, api: str, service: str, request: Request, now: float) -> dict[str, Any]:
+    def _show(
+        self, app: str, consumer_id: str, api: str, service: str, request: Request, now: float
+    ) -> dict[str, Any]:
         connector = self._connector(app, api, service)
         owner = self._stored(app, consumer_id)
         stored = owner["connections"].get(self._key(api, service))
@@ -745,13 +990,38 @@ class Vault:
         fields = []
         for row in connector["fields"]:
             late = connector.get("after") and not (stored and stored["token"])
-            fields.append({**row, "value": settings.get(row["id"], ""), "mask": False, **({"disabled": True} if late else {}), **({"options": [{"label": "One", "value": "one", "option_type": "simple"}]} if row["type"] == "select" and not late else {})})
-        code = connector["auth"] == "oauth2" and connector.get("grant", "authorization_code") == "authorization_code"
-        ready = all(settings.get(name) for name in connector.get("before", [])) or self.bug("early_url")
+            fields.append(
+                {
+                    **row,
+                    "value": settings.get(row["id"], ""),
+                    "mask": False,
+                    **({"disabled": True} if late else {}),
+                    **(
+                        {"options": [{"label": "One", "value": "one", "option_type": "simple"}]}
+                        if row["type"] == "select" and not late
+                        else {}
+                    ),
+                }
+            )
+        code = (
+            connector["auth"] == "oauth2"
+            and connector.get("grant", "authorization_code") == "authorization_code"
+        )
+        ready = all(settings.get(name) for name in connector.get("before", [])) or self.bug(
+            "early_url"
+        )
         url = None
-        if (code and ready and not self.bug("no_authorize_url")) or (self.bug("authorize_any") and connector["auth"] == "apiKey"):
+        if (code and ready and not self.bug("no_authorize_url")) or (
+            self.bug("authorize_any") and connector["auth"] == "apiKey"
+        ):
             url = self._link("authorize", app, consumer_id, api, service, request, now)
-        revoke = self._link("revoke", app, consumer_id, api, service, request, now) if code and connector.get("revocable") and (state in {"authorized", "callable"} or self.bug("revoke_always")) else None
+        revoke = (
+            self._link("revoke", app, consumer_id, api, service, request, now)
+            if code
+            and connector.get("revocable")
+            and (state in {"authorized", "callable"} or self.bug("revoke_always"))
+            else None
+        )
         out = {
             "id": service if self.bug("wrong_id") else f"{api}+{service}", "service_id": service, "name": connector["name"], "tag_line": connector["name"] + " for tests",
             "unified_api": api, "state": "connected" if self.bug("enum_broken") and state == "callable" else state, "integration_state": "configured", "auth_type": connector["auth"],
@@ -767,24 +1037,58 @@ class Vault:
         if code or url:
             out["authorize_url"] = url
         if stored:
-            out["settings"] = {k: v for k, v in settings.items() if k != "api_key" or self.bug("key_echoed")}
+            out["settings"] = {
+                k: v for k, v in settings.items() if k != "api_key" or self.bug("key_echoed")
+            }
             out["metadata"] = stored["metadata"]
-            out["created_at"] = _iso(stored["created"]) if self.bug("time_text") else int(stored["created"] * 1000)
-            out["updated_at"] = int(stored["updated"] * 1000) if stored["updated"] and not self.bug("update_clock") else None
-            out["configuration"] = [{"resource": name, "defaults": rows} for name, rows in stored["config"].items()]
-            out["custom_mappings"] = [] if self.bug("mapping_hidden") else self._mappings(app, consumer_id, api, service, connector)
+            out["created_at"] = (
+                _iso(stored["created"]) if self.bug("time_text") else int(stored["created"] * 1000)
+            )
+            out["updated_at"] = (
+                int(stored["updated"] * 1000)
+                if stored["updated"] and not self.bug("update_clock")
+                else None
+            )
+            out["configuration"] = [
+                {"resource": name, "defaults": rows} for name, rows in stored["config"].items()
+            ]
+            out["custom_mappings"] = (
+                []
+                if self.bug("mapping_hidden")
+                else self._mappings(app, consumer_id, api, service, connector)
+            )
         if self.variant("extra_fields"):
             out["health"] = "ok"
             out["consents"] = []
         return out
 
-    def _link(self, verb: str, app: str, consumer_id: str, api: str, service: str, request: Request, now: float) -> str:
-        claims = {"consumer_id": "somebody" if self.bug("state_consumer") else consumer_id, "unified_api": api, "service_id": service, "application_id": app, "iat": int(now), "exp": int(now) + 1800, "for": verb, "n": next(self.serial)}
+    def _link(
+        self,
+        verb: str,
+        app: str,
+        consumer_id: str,
+        api: str,
+        service: str,
+        request: Request,
+        now: float,
+    ) -> str:
+        claims = {
+            "consumer_id": "somebody" if self.bug("state_consumer") else consumer_id,
+            "unified_api": api,
+            "service_id": service,
+            "application_id": app,
+            "iat": int(now),
+            "exp": int(now) + 1800,
+            "for": verb,
+            "n": next(self.serial),
+        }
         if self.bug("state_forever"):
             del claims["exp"]
         return f"{request.base}/vault/{verb}/{service}/{app}?state={sign(claims)}"
 
-    def _mappings(self, app: str, consumer_id: str, api: str, service: str, connector: dict[str, Any]) -> list[dict[str, Any]]:
+    def _mappings(
+        self, app: str, consumer_id: str, api: str, service: str, connector: dict[str, Any]
+    ) -> list[dict[str, Any]]:
         return [
             {"id": target, "label": target, "key": target.split("+")[-1], "required": False, "custom_field": False,
              **({"value": value, "consumer_id": consumer_id} if value is not None else {"consumer_id": None})}
@@ -793,34 +1097,79 @@ class Vault:
         ]  # fmt: skip
 
     def _targets(self, api: str, connector: dict[str, Any]) -> list[str]:
-        return [f"{api}+{connector['resources'][0]}+{name}" for name in connector.get("targets", [])]
+        return [
+            f"{api}+{connector['resources'][0]}+{name}" for name in connector.get("targets", [])
+        ]
 
-    def _event(self, kind: str, app: str, consumer_id: str, shown: dict[str, Any], now: float) -> None:
+    def _event(
+        self, kind: str, app: str, consumer_id: str, shown: dict[str, Any], now: float
+    ) -> None:
         if self.bug("hook_silent") or (self.bug("hook_update_missing") and kind == "updated"):
             return
-        keep = ("id", "unified_api", "service_id", "name", "icon", "logo", "website", "tag_line", "auth_type", "enabled", "state")
-        entity = {name: shown[name] for name in keep} | {"id": f"{app}+{consumer_id}", "consumer_id": consumer_id, "created_at": _iso(now), "updated_at": _iso(now)}
+        keep = (
+            "id",
+            "unified_api",
+            "service_id",
+            "name",
+            "icon",
+            "logo",
+            "website",
+            "tag_line",
+            "auth_type",
+            "enabled",
+            "state",
+        )
+        entity = {name: shown[name] for name in keep} | {
+            "id": f"{app}+{consumer_id}",
+            "consumer_id": consumer_id,
+            "created_at": _iso(now),
+            "updated_at": _iso(now),
+        }
         if self.bug("hook_settings"):
             entity["settings"] = {f["id"]: f["value"] for f in shown["form_fields"]}
         if self.bug("hook_wrong_state"):
             entity["state"] = "added"
         key = str(UUID(int=next(self.serial) + (1 << 100)))
         event_type = f"vault.connection.{kind}"
-        payload = {"event_id": key, "event_type": "vault.connection.updated" if self.bug("hook_type_differs") else event_type, "service_id": "apideck-vault", "entity_id": f"{app}+{consumer_id}", "entity_type": "Connection", "entity": entity, "occurred_at": _iso(now)}
+        payload = {
+            "event_id": key,
+            "event_type": "vault.connection.updated"
+            if self.bug("hook_type_differs")
+            else event_type,
+            "service_id": "apideck-vault",
+            "entity_id": f"{app}+{consumer_id}",
+            "entity_type": "Connection",
+            "entity": entity,
+            "occurred_at": _iso(now),
+        }
         for hook_app, url in self.hooks:
             if hook_app == app:
-                threading.Thread(target=self._deliver, args=(app, url, event_type, key, payload), daemon=True).start()
+                threading.Thread(
+                    target=self._deliver, args=(app, url, event_type, key, payload), daemon=True
+                ).start()
 
-    def _deliver(self, app: str, url: str, event_type: str, key: str, payload: dict[str, Any]) -> None:
+    def _deliver(
+        self, app: str, url: str, event_type: str, key: str, payload: dict[str, Any]
+    ) -> None:
         for attempt in (1, 2, 3):
-            body = json.dumps({"payload": {**payload, "execution_attempt": attempt}}, sort_keys=True, separators=(",", ":")).encode()
+            body = json.dumps(
+                {"payload": {**payload, "execution_attempt": attempt}},
+                sort_keys=True,
+                separators=(",", ":"),
+            ).encode()
             signing = b"another" if self.bug("hook_signature") else self.applications[app].encode()
             headers = {
                 "content-type": "application/json", "x-apideck-event-type": event_type,
                 "x-apideck-idempotency-key": str(UUID(int=next(self.serial))) if self.bug("hook_key_changes") else key,
                 "x-apideck-signature": hmac.new(signing, body, hashlib.sha256).hexdigest(),
             }  # fmt: skip
-            with suppress(OSError), urllib.request.urlopen(urllib.request.Request(url, data=body, headers=headers, method="POST"), timeout=5) as answer:  # noqa: S310
+            with (
+                suppress(OSError),
+                urllib.request.urlopen(
+                    urllib.request.Request(url, data=body, headers=headers, method="POST"),
+                    timeout=5,
+                ) as answer,
+            ):  # noqa: S310
                 if answer.status == 200:
                     return
             if self.bug("hook_no_retry"):
@@ -840,7 +1189,11 @@ class Vault:
 
     def _consumer_view(self, app: str, consumer: dict[str, Any], *, whole: bool) -> dict[str, Any]:
         vault = consumer["count"] if not (self.bug("count_list") and not whole) else 0
-        counts = {"unify": vault if self.bug("count_kind") else 0, "proxy": 0, "vault": 0 if self.bug("count_kind") else vault}
+        counts = {
+            "unify": vault if self.bug("count_kind") else 0,
+            "proxy": 0,
+            "vault": 0 if self.bug("count_kind") else vault,
+        }
         out: dict[str, Any] = {
             "consumer_id": consumer["id"], "application_id": app, "metadata": consumer["metadata"],
             "aggregated_request_count": vault + (1 if self.bug("count_sum") else 0), "request_counts": counts,
@@ -850,7 +1203,9 @@ class Vault:
         if whole:
             out["connections"] = []
             for (api, service), stored in consumer["connections"].items():
-                connector = self._connectors(app).get(service) or _connector(service, api, "none", resources=[])
+                connector = self._connectors(app).get(service) or _connector(
+                    service, api, "none", resources=[]
+                )
                 out["connections"].append({
                     "id": f"{app}+{consumer['id']}", "name": connector["name"], "icon": f"https://{service}.example/icon.png",
                     "logo": f"https://{service}.example/logo.png", "website": f"https://{service}.example", "tag_line": connector["name"],
@@ -882,7 +1237,9 @@ class Vault:
         assert consumer is not None
         consumer["times"] = consumer.get("times", 0) + 1
         metadata = body.get("metadata") or {}
-        consumer["metadata"] = consumer["metadata"] | (dict(list(metadata.items())[:1]) if self.bug("consumer_metadata_one") else metadata)
+        consumer["metadata"] = consumer["metadata"] | (
+            dict(list(metadata.items())[:1]) if self.bug("consumer_metadata_one") else metadata
+        )
         reply = self._ok(self._consumer_view(app, consumer, whole=True))
         return self._created(reply)
 
@@ -891,17 +1248,49 @@ class Vault:
             reply.status, reply.body["status_code"] = 201, 201
         return reply
 
-    def _consumersAll(self, app: str, limit: int | None, cursor: str | None, request: Request) -> Reply:
-        worlds = list(self.world) if self.bug("foreign_consumer_list") else [next(iter(self.applications)) if self.bug("apps_share") else app]
-        items = sorted((c["created"], i, c) for name in worlds for i, c in enumerate(self.world[name].values()))
+    def _consumersAll(
+        self, app: str, limit: int | None, cursor: str | None, request: Request
+    ) -> Reply:
+        worlds = (
+            list(self.world)
+            if self.bug("foreign_consumer_list")
+            else [next(iter(self.applications)) if self.bug("apps_share") else app]
+        )
+        items = sorted(
+            (c["created"], i, c) for name in worlds for i, c in enumerate(self.world[name].values())
+        )
         rows = [((created, index), c) for created, index, c in items]
         if self.bug("consumer_doubled"):
             rows = [row for row in rows for _ in range(row[1].get("times", 1) or 1)]
-        return self._page(request, rows, limit, cursor, lambda c: self._consumer_view(app, c, whole=False), "consumers", newest=False)
+        return self._page(
+            request,
+            rows,
+            limit,
+            cursor,
+            lambda c: self._consumer_view(app, c, whole=False),
+            "consumers",
+            newest=False,
+        )
 
-    def _page(self, request: Request, rows: list[tuple[Any, Any]], limit: int | None, cursor: str | None, view: Callable[[Any], Any], kind: str, *, newest: bool) -> Reply:
+    def _page(
+        self,
+        request: Request,
+        rows: list[tuple[Any, Any]],
+        limit: int | None,
+        cursor: str | None,
+        view: Callable[[Any], Any],
+        kind: str,
+        *,
+        newest: bool,
+    ) -> Reply:
         size = (10 if self.bug("default_ten") else 20) if limit is None else limit
-        size = 1000 if self.bug("limit_ignored") else min(size, 30) if self.bug("limit_capped") else size
+        size = (
+            1000
+            if self.bug("limit_ignored")
+            else min(size, 30)
+            if self.bug("limit_capped")
+            else size
+        )
         keys = [self._position(row[1], kind) for row in rows]
         start = 0
         if cursor is not None and cursor != "":
@@ -926,34 +1315,65 @@ class Vault:
         if self.bug("page_skips"):
             after += 1
         more = after < len(rows) and not (self.bug("stops_early") and start > 0)
-        nxt = self._cursor(keys[after] if more else "end", after, kind) if more or self.bug("next_never_null") else None
+        nxt = (
+            self._cursor(keys[after] if more else "end", after, kind)
+            if more or self.bug("next_never_null")
+            else None
+        )
         back = max(0, start - size)
-        previous = self._cursor(keys[0 if self.bug("previous_wrong") else back], 0 if self.bug("previous_wrong") else back, kind) if start > 0 and keys else None
+        previous = (
+            self._cursor(
+                keys[0 if self.bug("previous_wrong") else back],
+                0 if self.bug("previous_wrong") else back,
+                kind,
+            )
+            if start > 0 and keys
+            else None
+        )
         current = cursor or (self._cursor(keys[start], start, kind) if page else None)
 
         def link(value: str | None) -> str | None:
             if value is None:
                 return None
             kept = [(k, v) for k, v in request.args() if k != "cursor"]
-            return f"{request.base}{request.path}?" + urlencode(kept if self.bug("links_wrong") else [*kept, ("cursor", value)])
+            return f"{request.base}{request.path}?" + urlencode(
+                kept if self.bug("links_wrong") else [*kept, ("cursor", value)]
+            )
 
-        meta = {"items_on_page": len(page) + (1 if self.bug("items_wrong") else 0), "cursors": {"previous": previous, "current": current, "next": nxt}}
-        links = {"previous": link(previous), "current": link(current) or f"{request.base}{request.path}", "next": link(nxt)}
+        meta = {
+            "items_on_page": len(page) + (1 if self.bug("items_wrong") else 0),
+            "cursors": {"previous": previous, "current": current, "next": nxt},
+        }
+        links = {
+            "previous": link(previous),
+            "current": link(current) or f"{request.base}{request.path}",
+            "next": link(nxt),
+        }
         data: Any = [view(row[1]) for row in page]
         if self.bug("list_keyed"):
             data = {str(index): item for index, item in enumerate(data)}
-        return self._ok(data, **({} if self.bug("meta_missing") else {"meta": meta, "links": links}))
+        return self._ok(
+            data, **({} if self.bug("meta_missing") else {"meta": meta, "links": links})
+        )
 
     def _position(self, item: Any, kind: str) -> str:
         return str(item["id"]) + (f"@{item['timestamp']}" if kind == "logs" else "")
 
     def _cursor(self, key: str, place: int, kind: str) -> str:
         text = json.dumps([kind, key, place])
-        return ("c_" + text.encode().hex()) if self.variant("other_cursor") else base64.b64encode(text.encode()).decode()
+        return (
+            ("c_" + text.encode().hex())
+            if self.variant("other_cursor")
+            else base64.b64encode(text.encode()).decode()
+        )
 
     def _uncursor(self, cursor: str, kind: str) -> tuple[str, int] | None:
         try:
-            raw = bytes.fromhex(cursor.removeprefix("c_")) if self.variant("other_cursor") else base64.b64decode(cursor, validate=True)
+            raw = (
+                bytes.fromhex(cursor.removeprefix("c_"))
+                if self.variant("other_cursor")
+                else base64.b64decode(cursor, validate=True)
+            )
             of, key, place = json.loads(raw)
         except (ValueError, TypeError):
             return None
@@ -966,12 +1386,21 @@ class Vault:
             reply.body["data"] = {}
         return reply
 
-    def _consumersUpdate(self, app: str, consumer_id: str, body: dict[str, Any], now: float) -> Reply:
+    def _consumersUpdate(
+        self, app: str, consumer_id: str, body: dict[str, Any], now: float
+    ) -> Reply:
         consumer = self._known(app, consumer_id, "update")
         if self.bug("consumer_update_lost"):
-            return self._ok({**self._consumer_view(app, consumer, whole=True), "metadata": {**consumer["metadata"], **(body.get("metadata") or {})}})
+            return self._ok(
+                {
+                    **self._consumer_view(app, consumer, whole=True),
+                    "metadata": {**consumer["metadata"], **(body.get("metadata") or {})},
+                }
+            )
         metadata = body.get("metadata") or {}
-        consumer["metadata"] = consumer["metadata"] | (dict(list(metadata.items())[:1]) if self.bug("consumer_metadata_one") else metadata)
+        consumer["metadata"] = consumer["metadata"] | (
+            dict(list(metadata.items())[:1]) if self.bug("consumer_metadata_one") else metadata
+        )
         consumer["modified"] = now
         if self.bug("consumer_update_wipes"):
             consumer["connections"].clear()
@@ -979,7 +1408,11 @@ class Vault:
 
     def _consumersDelete(self, app: str, consumer_id: str) -> Reply:
         self._known(app, consumer_id, "delete")
-        reply = Reply(204) if self.bug("consumer_deleted_204") else self._ok({"consumer_id": consumer_id})
+        reply = (
+            Reply(204)
+            if self.bug("consumer_deleted_204")
+            else self._ok({"consumer_id": consumer_id})
+        )
         if self.bug("delete_consumer_noop"):
             return reply
         home = next(iter(self.applications)) if self.bug("apps_share") else app
@@ -987,56 +1420,140 @@ class Vault:
             home = next(name for name, consumers in self.world.items() if consumer_id in consumers)
         consumer = self.world[home].pop(consumer_id)
         if self.bug("orphan_listed"):
-            self.world[home][consumer_id] = {**consumer, "gone": True, "connections": {}, "mappings": {}}
+            self.world[home][consumer_id] = {
+                **consumer,
+                "gone": True,
+                "connections": {},
+                "mappings": {},
+            }
         if self.bug("orphan_connections") or self.bug("orphan_mappings"):
             name = "connections" if self.bug("orphan_connections") else "mappings"
             self.flows[f"orphan {home} {consumer_id}"] = {name: consumer[name]}
         if self.bug("cascade_wide"):
-            self.world[home] = {n: c for n, c in self.world[home].items() if not n.startswith(consumer_id)}
+            self.world[home] = {
+                n: c for n, c in self.world[home].items() if not n.startswith(consumer_id)
+            }
         if self.bug("cascade_app"):
             for consumers in self.world.values():
                 consumers.pop(consumer_id, None)
         return reply
 
-    def _consumerRequestCountsAll(self, app: str, consumer_id: str, start_datetime: float | None, end_datetime: float | None, request: Request) -> Reply:
+    def _consumerRequestCountsAll(
+        self,
+        app: str,
+        consumer_id: str,
+        start_datetime: float | None,
+        end_datetime: float | None,
+        request: Request,
+    ) -> Reply:
         consumer = self._known(app, consumer_id, "stats")
         low, high = start_datetime or 0.0, end_datetime or 1e12
-        calls = consumer["calls"] if not self.bug("stats_share") else [m for c in self.world[app].values() for m in c["calls"]]
+        calls = (
+            consumer["calls"]
+            if not self.bug("stats_share")
+            else [m for c in self.world[app].values() for m in c["calls"]]
+        )
         low = 0.0 if self.bug("count_no_start") else low
         high = 1e12 if self.bug("count_no_end") else high
         count = len([m for m in calls if self.bug("count_range") or low <= m <= high])
         if self.bug("race_count"):
             count = min(count, consumer["count"])
         count = 0 if self.bug("count_stats_zero") else count
-        counts = {"unify": count if self.bug("count_kind") else 0, "proxy": 0, "vault": 0 if self.bug("count_kind") else count}
-        return self._ok({"application_id": app, "consumer_id": consumer_id, "start_datetime": request.arg("start_datetime"), "end_datetime": request.arg("end_datetime"), "aggregated_request_count": count + (1 if self.bug("count_sum") else 0), "request_counts": counts})
+        counts = {
+            "unify": count if self.bug("count_kind") else 0,
+            "proxy": 0,
+            "vault": 0 if self.bug("count_kind") else count,
+        }
+        return self._ok(
+            {
+                "application_id": app,
+                "consumer_id": consumer_id,
+                "start_datetime": request.arg("start_datetime"),
+                "end_datetime": request.arg("end_datetime"),
+                "aggregated_request_count": count + (1 if self.bug("count_sum") else 0),
+                "request_counts": counts,
+            }
+        )
 
     # --- connections ---
 
-    def _connectionsAll(self, app: str, consumer_id: str, api: str | None, configured: bool | None, request: Request, now: float) -> Reply:
-        rows = [(unified, service) for service, connector in self._connectors(app).items() for unified in connector["apis"]]
-        shown = [self._show(app, consumer_id, unified, service, request, now) for unified, service in rows]
-        shown.sort(key=lambda c: (c["name"].lower(), c["unified_api"]), reverse=self.bug("unsorted"))
-        by_api = [api is None or self.bug("api_ignored") or (self.bug("unknown_api_all") and api not in {r[0] for r in rows}) or c["unified_api"] == api or (self.bug("api_prefix") and c["unified_api"].startswith(api[:1])) for c in shown]
+    def _connectionsAll(
+        self,
+        app: str,
+        consumer_id: str,
+        api: str | None,
+        configured: bool | None,
+        request: Request,
+        now: float,
+    ) -> Reply:
+        rows = [
+            (unified, service)
+            for service, connector in self._connectors(app).items()
+            for unified in connector["apis"]
+        ]
+        shown = [
+            self._show(app, consumer_id, unified, service, request, now)
+            for unified, service in rows
+        ]
+        shown.sort(
+            key=lambda c: (c["name"].lower(), c["unified_api"]), reverse=self.bug("unsorted")
+        )
+        by_api = [
+            api is None
+            or self.bug("api_ignored")
+            or (self.bug("unknown_api_all") and api not in {r[0] for r in rows})
+            or c["unified_api"] == api
+            or (self.bug("api_prefix") and c["unified_api"].startswith(api[:1]))
+            for c in shown
+        ]
         is_on = [c["state"] != "available" for c in shown]
-        by_on = [configured is None or self.bug("configured_ignored") or (on == configured) != self.bug("configured_inverted") for on in is_on]
+        by_on = [
+            configured is None
+            or self.bug("configured_ignored")
+            or (on == configured) != self.bug("configured_inverted")
+            for on in is_on
+        ]
         both = api is not None and configured is not None and self.bug("filters_or")
-        kept = [c for c, a, b in zip(shown, by_api, by_on, strict=True) if ((a or b) if both else (a and b))]
+        kept = [
+            c
+            for c, a, b in zip(shown, by_api, by_on, strict=True)
+            if ((a or b) if both else (a and b))
+        ]
         if self.bug("deleted_unlisted"):
             gone = self._stored(app, consumer_id).get("remains", {})
             kept = [c for c in kept if (c["unified_api"], c["service_id"]) not in gone]
         if self.bug("list_stale"):
             kept = [{**c, "enabled": False} for c in kept]
         if self.bug("list_leaks"):
-            other = next((c for n, c in reversed(self.world[app].items()) if n != consumer_id and c["connections"]), None)
+            other = next(
+                (
+                    c
+                    for n, c in reversed(self.world[app].items())
+                    if n != consumer_id and c["connections"]
+                ),
+                None,
+            )
             leak = next(iter(other["connections"].values()))["settings"] if other else {}
             kept = [{**c, "metadata": {"also": leak}} for c in kept]
         if self.bug("list_echoes"):
             stored = self._stored(app, consumer_id)["connections"]
-            kept = [{**c, "settings": stored[k]["settings"]} if (k := (c["unified_api"], c["service_id"])) in stored else c for c in kept]
+            kept = [
+                {**c, "settings": stored[k]["settings"]}
+                if (k := (c["unified_api"], c["service_id"])) in stored
+                else c
+                for c in kept
+            ]
         return self._ok({c["id"]: c for c in kept} if self.bug("list_keyed") else kept)
 
-    def _connectionsOne(self, app: str, consumer_id: str, unified_api: str, service_id: str, request: Request, now: float) -> Reply:
+    def _connectionsOne(
+        self,
+        app: str,
+        consumer_id: str,
+        unified_api: str,
+        service_id: str,
+        request: Request,
+        now: float,
+    ) -> Reply:
         reply = self._ok(self._show(app, consumer_id, unified_api, service_id, request, now))
         if self.bug("data_missing"):
             reply.body["data"] = {}
@@ -1044,19 +1561,59 @@ class Vault:
             reply.body["data"]["tag_line"] = ""
         return reply
 
-    def _connectionsAdd(self, app: str, consumer_id: str, unified_api: str, service_id: str, body: dict[str, Any], request: Request, now: float) -> Reply:
+    def _connectionsAdd(
+        self,
+        app: str,
+        consumer_id: str,
+        unified_api: str,
+        service_id: str,
+        body: dict[str, Any],
+        request: Request,
+        now: float,
+    ) -> Reply:
         self._connector(app, unified_api, service_id)
-        if self.variant("conflict") and self._key(unified_api, service_id) in self._stored(app, consumer_id)["connections"]:
+        if (
+            self.variant("conflict")
+            and self._key(unified_api, service_id) in self._stored(app, consumer_id)["connections"]
+        ):
             raise Refused(409, "ConflictError", "The connection exists")
-        return self._created(self._write(app, consumer_id, unified_api, service_id, {"enabled": True, **body}, request, now))
+        return self._created(
+            self._write(
+                app, consumer_id, unified_api, service_id, {"enabled": True, **body}, request, now
+            )
+        )
 
-    def _connectionsUpdate(self, app: str, consumer_id: str, unified_api: str, service_id: str, body: dict[str, Any], request: Request, now: float) -> Reply:
+    def _connectionsUpdate(
+        self,
+        app: str,
+        consumer_id: str,
+        unified_api: str,
+        service_id: str,
+        body: dict[str, Any],
+        request: Request,
+        now: float,
+    ) -> Reply:
         self._connector(app, unified_api, service_id)
-        if self.variant("patch_untouched") and self._key(unified_api, service_id) not in self._stored(app, consumer_id)["connections"]:
+        if (
+            self.variant("patch_untouched")
+            and self._key(unified_api, service_id)
+            not in self._stored(app, consumer_id)["connections"]
+        ):
             raise Refused(404, "ConnectionNotFoundError", "Unknown Connection")
         return self._write(app, consumer_id, unified_api, service_id, body, request, now)
 
-    def _write(self, app: str, consumer_id: str, api: str, service: str, body: dict[str, Any], request: Request, now: float, *, token: bool = False) -> Reply:
+    def _write(
+        self,
+        app: str,
+        consumer_id: str,
+        api: str,
+        service: str,
+        body: dict[str, Any],
+        request: Request,
+        now: float,
+        *,
+        token: bool = False,
+    ) -> Reply:
         owner = self._held(app, consumer_id, now)
         connections = owner["connections"]
         key = self._key(api, service)
@@ -1066,7 +1623,15 @@ class Vault:
         if stored is None:
             if len(connections) >= 3 and self.bug("few_connections"):
                 connections.pop(next(iter(connections)))
-            stored = {"enabled": True, "settings": {}, "metadata": {}, "config": {}, "token": False, "created": now, "updated": None}
+            stored = {
+                "enabled": True,
+                "settings": {},
+                "metadata": {},
+                "config": {},
+                "token": False,
+                "created": now,
+                "updated": None,
+            }
             remains = owner.get("remains", {}).pop(key, None)
             if remains and self.bug("delete_resurrects"):
                 stored["settings"] = remains["settings"]
@@ -1077,7 +1642,9 @@ class Vault:
         work = copy.deepcopy(stored)
         if self.bug("empty_update_wipes") and not body and not token:
             work["settings"] = {}
-        if isinstance(body.get("enabled"), bool) and not (self.bug("disable_ignored") and body["enabled"] is False):
+        if isinstance(body.get("enabled"), bool) and not (
+            self.bug("disable_ignored") and body["enabled"] is False
+        ):
             work["enabled"] = body["enabled"]
         if isinstance(body.get("settings"), dict):
             new = {name: self._mangle(value) for name, value in body["settings"].items()}
@@ -1087,12 +1654,19 @@ class Vault:
                 time.sleep(0.003)
             base = {} if self.bug("settings_replaced") else work["settings"]
             if self.bug("array_appends"):
-                new = {k: [*base[k], *v] if isinstance(v, list) and isinstance(base.get(k), list) else v for k, v in new.items()}
+                new = {
+                    k: [*base[k], *v]
+                    if isinstance(v, list) and isinstance(base.get(k), list)
+                    else v
+                    for k, v in new.items()
+                }
             work["settings"] = {k: v for k, v in {**base, **new}.items() if v is not None}
             if self.bug("few_settings"):
                 work["settings"] = dict(list(work["settings"].items())[:10])
         if isinstance(body.get("metadata"), dict) and not self.bug("metadata_lost"):
-            work["metadata"] = {k: v for k, v in {**work["metadata"], **body["metadata"]}.items() if v is not None}
+            work["metadata"] = {
+                k: v for k, v in {**work["metadata"], **body["metadata"]}.items() if v is not None
+            }
         if isinstance(body.get("configuration"), list):
             for row in body["configuration"]:
                 if isinstance(row, dict) and isinstance(row.get("resource"), str):
@@ -1106,7 +1680,9 @@ class Vault:
             work["created"] = now
         if fresh and self.bug("update_clock"):
             work["updated"] = None
-        lost = (fresh and request.method == "POST" and self.bug("add_not_stored") and not token) or (not fresh and self.bug("update_lost") and request.method == "PATCH")
+        lost = (
+            fresh and request.method == "POST" and self.bug("add_not_stored") and not token
+        ) or (not fresh and self.bug("update_lost") and request.method == "PATCH")
         connections[key] = work
         shown = self._show(app, consumer_id, api, service, request, now)
         if lost:
@@ -1134,7 +1710,9 @@ class Vault:
 
     def _mangle(self, value: Any) -> Any:
         if isinstance(value, str):
-            value = value.encode("ascii", "replace").decode() if self.bug("unicode_mangled") else value
+            value = (
+                value.encode("ascii", "replace").decode() if self.bug("unicode_mangled") else value
+            )
             return value[:255] if self.bug("long_value") else value
         if self.bug("numbers_rounded") and isinstance(value, int) and not isinstance(value, bool):
             return value + 0.5
@@ -1142,7 +1720,15 @@ class Vault:
             return json.dumps(value)
         return value
 
-    def _connectionsDelete(self, app: str, consumer_id: str, unified_api: str, service_id: str, request: Request, now: float) -> Reply:
+    def _connectionsDelete(
+        self,
+        app: str,
+        consumer_id: str,
+        unified_api: str,
+        service_id: str,
+        request: Request,
+        now: float,
+    ) -> Reply:
         self._connector(app, unified_api, service_id)
         owner = self._held(app, consumer_id, now)
         key = self._key(unified_api, service_id)
@@ -1156,32 +1742,76 @@ class Vault:
             if self.bug("delete_all"):
                 for other in self.world[app].values():
                     other["connections"].pop(key, None)
-            self._event("deleted", app, consumer_id, self._show(app, consumer_id, unified_api, service_id, request, now), now)
-        return self._ok({"id": f"{unified_api}+{service_id}"}) if self.bug("deleted_200") else Reply(204)
+            self._event(
+                "deleted",
+                app,
+                consumer_id,
+                self._show(app, consumer_id, unified_api, service_id, request, now),
+                now,
+            )
+        return (
+            self._ok({"id": f"{unified_api}+{service_id}"})
+            if self.bug("deleted_200")
+            else Reply(204)
+        )
 
-    def _connectionsImport(self, app: str, consumer_id: str, unified_api: str, service_id: str, body: dict[str, Any], request: Request, now: float) -> Reply:
+    def _connectionsImport(
+        self,
+        app: str,
+        consumer_id: str,
+        unified_api: str,
+        service_id: str,
+        body: dict[str, Any],
+        request: Request,
+        now: float,
+    ) -> Reply:
         self._connector(app, unified_api, service_id)
         credentials = body.get("credentials") or {}
-        facts = {"metadata": body.get("metadata"), "settings": None if self.bug("import_settings") else body.get("settings")}
+        facts = {
+            "metadata": body.get("metadata"),
+            "settings": None if self.bug("import_settings") else body.get("settings"),
+        }
         if self.bug("import_lost"):
             held = self._held(app, consumer_id, now)
             saved = copy.deepcopy(held["connections"])
-            reply = self._write(app, consumer_id, unified_api, service_id, facts, request, now, token=True)
+            reply = self._write(
+                app, consumer_id, unified_api, service_id, facts, request, now, token=True
+            )
             held["connections"] = saved
             return reply
-        token = bool(credentials.get("access_token") or credentials.get("refresh_token")) and not self.bug("import_not_callable")
-        reply = self._write(app, consumer_id, unified_api, service_id, facts, request, now, token=token)
+        token = bool(
+            credentials.get("access_token") or credentials.get("refresh_token")
+        ) and not self.bug("import_not_callable")
+        reply = self._write(
+            app, consumer_id, unified_api, service_id, facts, request, now, token=token
+        )
         if self.bug("import_echoed"):
             reply.body["data"]["metadata"] = {"credentials": credentials}
         return self._created(reply)
 
-    def _connectionsToken(self, app: str, consumer_id: str, unified_api: str, service_id: str, request: Request, now: float) -> Reply:
+    def _connectionsToken(
+        self,
+        app: str,
+        consumer_id: str,
+        unified_api: str,
+        service_id: str,
+        request: Request,
+        now: float,
+    ) -> Reply:
         connector = self._connector(app, unified_api, service_id)
-        stored = self._stored(app, consumer_id)["connections"].get(self._key(unified_api, service_id))
+        stored = self._stored(app, consumer_id)["connections"].get(
+            self._key(unified_api, service_id)
+        )
         if stored is None:
             raise Refused(404, "ConnectionNotFoundError", "Unknown Connection")
-        missing = [f["id"] for f in connector["fields"] if f["required"] and not stored["settings"].get(f["id"])]
-        if (connector.get("grant") != "client_credentials" and not self.bug("token_for_all")) or (missing and not self.bug("token_early")):
+        missing = [
+            f["id"]
+            for f in connector["fields"]
+            if f["required"] and not stored["settings"].get(f["id"])
+        ]
+        if (connector.get("grant") != "client_credentials" and not self.bug("token_for_all")) or (
+            missing and not self.bug("token_early")
+        ):
             raise Refused(422, "InvalidStateError", "Invalid State", "There is nothing to exchange")
         stored["token"] = True
         shown = self._show(app, consumer_id, unified_api, service_id, request, now)
@@ -1199,21 +1829,47 @@ class Vault:
             raise Refused(404, "EntityNotFoundError", "Unknown Resource")
         return connector
 
-    def _connectionSettingsAll(self, app: str, consumer_id: str, unified_api: str, service_id: str, resource: str, request: Request, now: float) -> Reply:
+    def _connectionSettingsAll(
+        self,
+        app: str,
+        consumer_id: str,
+        unified_api: str,
+        service_id: str,
+        resource: str,
+        request: Request,
+        now: float,
+    ) -> Reply:
         self._resource(app, unified_api, service_id, resource)
-        stored = self._stored(app, consumer_id)["connections"].get(self._key(unified_api, service_id))
+        stored = self._stored(app, consumer_id)["connections"].get(
+            self._key(unified_api, service_id)
+        )
         rows = (stored or {"config": {}})["config"].get(resource, [])
         shown = self._show(app, consumer_id, unified_api, service_id, request, now)
         shown["configuration"] = [{"resource": resource, "defaults": rows}]
         return self._ok(shown)
 
-    def _connectionSettingsUpdate(self, app: str, consumer_id: str, unified_api: str, service_id: str, resource: str, body: dict[str, Any], request: Request, now: float) -> Reply:
+    def _connectionSettingsUpdate(
+        self,
+        app: str,
+        consumer_id: str,
+        unified_api: str,
+        service_id: str,
+        resource: str,
+        body: dict[str, Any],
+        request: Request,
+        now: float,
+    ) -> Reply:
         connector = self._resource(app, unified_api, service_id, resource)
         key = self._key(unified_api, service_id)
         stored = self._stored(app, consumer_id)["connections"].get(key)
         if stored is None:
             raise Refused(404, "ConnectionNotFoundError", "Unknown Connection")
-        rows = [row for item in body.get("configuration") or [] if isinstance(item, dict) and item.get("resource") == resource for row in item.get("defaults") or []]
+        rows = [
+            row
+            for item in body.get("configuration") or []
+            if isinstance(item, dict) and item.get("resource") == resource
+            for row in item.get("defaults") or []
+        ]
         held = {**stored["config"], resource: rows}
         if self.bug("config_everywhere"):
             held |= dict.fromkeys(connector["resources"], rows)
@@ -1230,18 +1886,40 @@ class Vault:
             stored["config"] = before
         return self._ok(shown)
 
-    def _connectionsSchema(self, app: str, unified_api: str, service_id: str, resource: str) -> Reply:
+    def _connectionsSchema(
+        self, app: str, unified_api: str, service_id: str, resource: str
+    ) -> Reply:
         self._resource(app, unified_api, service_id, resource)
-        return self._ok({"type": "object", "properties": {"id": {"type": "string", "description": "$['id']"}}})
+        return self._ok(
+            {"type": "object", "properties": {"id": {"type": "string", "description": "$['id']"}}}
+        )
 
-    def _connectionsExample(self, app: str, unified_api: str, service_id: str, resource: str) -> Reply:
+    def _connectionsExample(
+        self, app: str, unified_api: str, service_id: str, resource: str
+    ) -> Reply:
         self._resource(app, unified_api, service_id, resource)
         number = next(self.serial) if self.bug("example_random") else 1
-        return self._ok({"unified_api": unified_api, "service_id": service_id, "resource": {"id": resource, "name": resource.title(), "status": "live"}, "example_response": {"id": str(number)}})
+        return self._ok(
+            {
+                "unified_api": unified_api,
+                "service_id": service_id,
+                "resource": {"id": resource, "name": resource.title(), "status": "live"},
+                "example_response": {"id": str(number)},
+            }
+        )
 
     def _customFieldsAll(self, app: str, unified_api: str, service_id: str, resource: str) -> Reply:
         self._resource(app, unified_api, service_id, resource)
-        return self._ok([{"id": "shirt", "name": "Shirt size", "value": "L", "finder": "$.custom[?(@.name=='shirt')]"}])
+        return self._ok(
+            [
+                {
+                    "id": "shirt",
+                    "name": "Shirt size",
+                    "value": "L",
+                    "finder": "$.custom[?(@.name=='shirt')]",
+                }
+            ]
+        )
 
     # --- custom mappings ---
 
@@ -1253,22 +1931,48 @@ class Vault:
             return self._held(app, "somebody", self.clock.now())["mappings"]  # type: ignore[no-any-return]
         return self._stored(app, consumer_id)["mappings"]  # type: ignore[no-any-return]
 
-    def _mapping_value(self, app: str, consumer_id: str, api: str, service: str, target: str) -> str | None:
+    def _mapping_value(
+        self, app: str, consumer_id: str, api: str, service: str, target: str
+    ) -> str | None:
         return self._mapping_home(app, consumer_id).get(self._mapping_name(api, service, target))
 
-    def _mapping(self, app: str, consumer_id: str, api: str, service: str, target: str, *, need: bool) -> dict[str, Any]:
+    def _mapping(
+        self, app: str, consumer_id: str, api: str, service: str, target: str, *, need: bool
+    ) -> dict[str, Any]:
         connector = self._connector(app, api, service)
         if target not in self._targets(api, connector):
             raise Refused(404, "EntityNotFoundError", "Unknown target field")
         value = self._mapping_value(app, consumer_id, api, service, target)
         if value is None and need:
             raise Refused(404, "EntityNotFoundError", "Unknown custom mapping")
-        return {"id": "mapping" if self.bug("mapping_id") else target, "label": target, "key": target.split("+")[-1], "required": False, "custom_field": False, "consumer_id": consumer_id, **({"value": value} if value is not None else {})}
+        return {
+            "id": "mapping" if self.bug("mapping_id") else target,
+            "label": target,
+            "key": target.rsplit("+", maxsplit=1)[-1],
+            "required": False,
+            "custom_field": False,
+            "consumer_id": consumer_id,
+            **({"value": value} if value is not None else {}),
+        }
 
-    def _customMappingsOne(self, app: str, consumer_id: str, unified_api: str, service_id: str, target_field_id: str) -> Reply:
-        return self._ok(self._mapping(app, consumer_id, unified_api, service_id, target_field_id, need=True))
+    def _customMappingsOne(
+        self, app: str, consumer_id: str, unified_api: str, service_id: str, target_field_id: str
+    ) -> Reply:
+        return self._ok(
+            self._mapping(app, consumer_id, unified_api, service_id, target_field_id, need=True)
+        )
 
-    def _store_mapping(self, app: str, consumer_id: str, api: str, service: str, target: str, body: dict[str, Any], now: float, lost: bool) -> Reply:
+    def _store_mapping(
+        self,
+        app: str,
+        consumer_id: str,
+        api: str,
+        service: str,
+        target: str,
+        body: dict[str, Any],
+        now: float,
+        lost: bool,
+    ) -> Reply:
         self._held(app, consumer_id, now)
         home = self._mapping_home(app, consumer_id)
         name, before = self._mapping_name(api, service, target), dict(home)
@@ -1280,42 +1984,102 @@ class Vault:
             home.update(before)
         return self._ok(shown)
 
-    def _customMappingsAdd(self, app: str, consumer_id: str, unified_api: str, service_id: str, target_field_id: str, body: dict[str, Any], now: float) -> Reply:
-        shown = self._mapping(app, consumer_id, unified_api, service_id, target_field_id, need=False)
+    def _customMappingsAdd(
+        self,
+        app: str,
+        consumer_id: str,
+        unified_api: str,
+        service_id: str,
+        target_field_id: str,
+        body: dict[str, Any],
+        now: float,
+    ) -> Reply:
+        shown = self._mapping(
+            app, consumer_id, unified_api, service_id, target_field_id, need=False
+        )
         if self.variant("conflict") and "value" in shown:
             raise Refused(409, "ConflictError", "The mapping exists")
         if self._key(unified_api, service_id) not in self._stored(app, consumer_id)["connections"]:
             raise Refused(404, "ConnectionNotFoundError", "Unknown Connection")
-        return self._created(self._store_mapping(app, consumer_id, unified_api, service_id, target_field_id, body, now, self.bug("mapping_lost")))
+        return self._created(
+            self._store_mapping(
+                app,
+                consumer_id,
+                unified_api,
+                service_id,
+                target_field_id,
+                body,
+                now,
+                self.bug("mapping_lost"),
+            )
+        )
 
-    def _customMappingsUpdate(self, app: str, consumer_id: str, unified_api: str, service_id: str, target_field_id: str, body: dict[str, Any], now: float) -> Reply:
+    def _customMappingsUpdate(
+        self,
+        app: str,
+        consumer_id: str,
+        unified_api: str,
+        service_id: str,
+        target_field_id: str,
+        body: dict[str, Any],
+        now: float,
+    ) -> Reply:
         self._mapping(app, consumer_id, unified_api, service_id, target_field_id, need=True)
-        return self._store_mapping(app, consumer_id, unified_api, service_id, target_field_id, body, now, self.bug("mapping_update_lost"))
+        return self._store_mapping(
+            app,
+            consumer_id,
+            unified_api,
+            service_id,
+            target_field_id,
+            body,
+            now,
+            self.bug("mapping_update_lost"),
+        )
 
-    def _customMappingsDelete(self, app: str, consumer_id: str, unified_api: str, service_id: str, target_field_id: str) -> Reply:
+    def _customMappingsDelete(
+        self, app: str, consumer_id: str, unified_api: str, service_id: str, target_field_id: str
+    ) -> Reply:
         self._mapping(app, consumer_id, unified_api, service_id, target_field_id, need=True)
         if not self.bug("mapping_delete_noop"):
-            self._mapping_home(app, consumer_id).pop(self._mapping_name(unified_api, service_id, target_field_id))
+            self._mapping_home(app, consumer_id).pop(
+                self._mapping_name(unified_api, service_id, target_field_id)
+            )
         return Reply(204)
 
     # --- authorization ---
 
-    def _claims(self, request: Request, path: dict[str, str], verb: str, now: float) -> dict[str, Any]:
+    def _claims(
+        self, request: Request, path: dict[str, str], verb: str, now: float
+    ) -> dict[str, Any]:
         state = request.arg("state") or ""
         head, _, signature = state.rpartition(".")
-        genuine = hmac.compare_digest(_b64(hmac.new(SECRET, head.encode(), hashlib.sha256).digest()), signature)
+        genuine = hmac.compare_digest(
+            _b64(hmac.new(SECRET, head.encode(), hashlib.sha256).digest()), signature
+        )
         unsigned = self.bug("state_unsigned") or (verb == "revoke" and self.bug("revoke_unsigned"))
         try:
             claims: dict[str, Any] = json.loads(_unb64(head.split(".")[1]))
         except (ValueError, IndexError):
             claims = {}
-        fits = bool(claims) and (genuine or unsigned) and claims.get("exp", now if self.bug("state_forever") else 0) >= now
+        fits = (
+            bool(claims)
+            and (genuine or unsigned)
+            and claims.get("exp", now if self.bug("state_forever") else 0) >= now
+        )
         if path:
-            fits = fits and (claims.get("application_id") == path["application_id"] or self.bug("state_any_app"))
-            fits = fits and (claims.get("service_id") == path["service_id"] or self.bug("state_any_service"))
+            fits = fits and (
+                claims.get("application_id") == path["application_id"] or self.bug("state_any_app")
+            )
+            fits = fits and (
+                claims.get("service_id") == path["service_id"] or self.bug("state_any_service")
+            )
             fits = fits and (claims.get("for") == verb or unsigned)
         if not fits:
-            raise Refused(401, "OAuthInvalidStateError", "State parameter is not a valid JWT token. It may have expired.")
+            raise Refused(
+                401,
+                "OAuthInvalidStateError",
+                "State parameter is not a valid JWT token. It may have expired.",
+            )
         return claims
 
     def _redirect(self, location: str) -> Reply:
@@ -1349,29 +2113,54 @@ class Vault:
         if consent == "deny" and not self.bug("deny_grants"):
             if self.bug("error_silent"):
                 return self._redirect(self._back(uri))
-            return self._redirect(self._back(uri, error_type="OAuthConnectorError", error_message="The consumer denied", origin="callback", service_id=path["service_id"], application_id=path["application_id"]))
+            return self._redirect(
+                self._back(
+                    uri,
+                    error_type="OAuthConnectorError",
+                    error_message="The consumer denied",
+                    origin="callback",
+                    service_id=path["service_id"],
+                    application_id=path["application_id"],
+                )
+            )
         if consent:
-            return self._redirect(f"{request.base}/vault/callback?" + urlencode({"state": state, "code": "granted"}))
+            return self._redirect(
+                f"{request.base}/vault/callback?" + urlencode({"state": state, "code": "granted"})
+            )
         scope = "" if self.bug("scope_lost") else request.arg("scope") or ""
-        query = urlencode({"client_id": "client", "response_type": "code", "state": state, "scope": scope, "redirect_uri": f"{request.base}/vault/callback"})
+        query = urlencode(
+            {
+                "client_id": "client",
+                "response_type": "code",
+                "state": state,
+                "scope": scope,
+                "redirect_uri": f"{request.base}/vault/callback",
+            }
+        )
         return self._redirect(f"https://provider.example/authorize?{query}")
 
     def _connectionsCallback(self, request: Request, path: dict[str, str], now: float) -> Reply:
         state = request.arg("state") or ""
         claims = self._claims(request, path, "callback", now)
-        flow = self.flows.get(state) or ({"redirect_uri": "https://app.example/forged"} if self.bug("state_unsigned") else None)
+        flow = self.flows.get(state) or (
+            {"redirect_uri": "https://app.example/forged"} if self.bug("state_unsigned") else None
+        )
         if flow is None or (state in self.used and not self.bug("state_replayed")):
             raise Refused(401, "OAuthInvalidStateError", "The state was used before")
         if self.bug("race_state"):
             time.sleep(0.01)
         self.used.add(state)
-        app, consumer_id, api, service = (claims[k] for k in ("application_id", "consumer_id", "unified_api", "service_id"))
+        app, consumer_id, api, service = (
+            claims[k] for k in ("application_id", "consumer_id", "unified_api", "service_id")
+        )
         uri = flow["redirect_uri"]
         if self.bug("callback_redirects") and request.arg("redirect_uri"):
             uri = request.arg("redirect_uri") or uri
         if not self.bug("consent_lost"):
             self._write(app, consumer_id, api, service, {}, request, now, token=True)
-        return self._redirect(self._back(uri, **({"access_token": "at-1"} if self.bug("location_token") else {})))
+        return self._redirect(
+            self._back(uri, **({"access_token": "at-1"} if self.bug("location_token") else {}))
+        )
 
     def _connectionsRevoke(self, request: Request, path: dict[str, str], now: float) -> Reply:
         if path["application_id"] not in self.applications:
@@ -1380,22 +2169,38 @@ class Vault:
             raise Refused(404, "ConnectorNotFoundError", "Unknown connector")
         uri = self._target_uri(request)
         claims = self._claims(request, path, "revoke", now)
-        app, consumer_id, api, service = (claims[k] for k in ("application_id", "consumer_id", "unified_api", "service_id"))
+        app, consumer_id, api, service = (
+            claims[k] for k in ("application_id", "consumer_id", "unified_api", "service_id")
+        )
         stored = self._stored(app, consumer_id)["connections"].get(self._key(api, service))
         if stored and not self.bug("revoke_noop"):
             stored["token"] = False
-            self._event("revoked", app, consumer_id, self._show(app, consumer_id, api, service, request, now), now)
+            self._event(
+                "revoked",
+                app,
+                consumer_id,
+                self._show(app, consumer_id, api, service, request, now),
+                now,
+            )
         return self._redirect(self._back(uri))
 
     # --- sessions and logs ---
 
-    def _sessionsCreate(self, app: str, consumer_id: str, body: dict[str, Any], request: Request, now: float) -> Reply:
+    def _sessionsCreate(
+        self, app: str, consumer_id: str, body: dict[str, Any], request: Request, now: float
+    ) -> Reply:
         settings = body.get("settings") or {}
         length = str(settings.get("session_length", "1h"))
         found = re.fullmatch(r"(\d+)([smhdw])", length)
         seconds = int(found[1]) * LENGTHS[found[2]] if found else 3600
-        if (found is None and not self.bug("length_text")) or (seconds > LENGTHS["w"] and not self.bug("week_exceeded")) or seconds < 1:
-            raise self._invalid([{"in": "body", "pointer": "/settings/session_length", "keyword": "pattern"}])
+        if (
+            (found is None and not self.bug("length_text"))
+            or (seconds > LENGTHS["w"] and not self.bug("week_exceeded"))
+            or seconds < 1
+        ):
+            raise self._invalid(
+                [{"in": "body", "pointer": "/settings/session_length", "keyword": "pattern"}]
+            )
         if self.bug("length_ignored"):
             seconds = 3600
         if self.bug("default_day") and "session_length" not in settings:
@@ -1406,7 +2211,12 @@ class Vault:
             "settings": settings, "theme": body.get("theme", {}), "scopes": [], "custom_consumer_settings": body.get("custom_consumer_settings", {}),
             "iat": int(now), "exp": int(now) + seconds, "jti": next(self.serial),
         }  # fmt: skip
-        for bug, name in (("claim_application", "application_id"), ("claim_expiry", "exp"), ("redirect_claim", "redirect_uri"), ("settings_claim", "settings")):
+        for bug, name in (
+            ("claim_application", "application_id"),
+            ("claim_expiry", "exp"),
+            ("redirect_claim", "redirect_uri"),
+            ("settings_claim", "settings"),
+        ):
             if self.bug(bug):
                 del claims[name]
         if self.bug("claims_key"):
@@ -1416,41 +2226,91 @@ class Vault:
             if body.get("consumer_metadata"):
                 consumer["metadata"] = consumer["metadata"] | body["consumer_metadata"]
         token = sign(claims)
-        data = {"session_uri": f"{request.base}/session/{sign({'a': 1}) if self.bug('uri_other') else token}", "session_token": token}
+        data = {
+            "session_uri": f"{request.base}/session/{sign({'a': 1}) if self.bug('uri_other') else token}",
+            "session_token": token,
+        }
         if self.bug("session_extra"):
             data["expires"] = "soon"
         reply = self._ok(data)
         reply.body.pop("_request", None)  # the schema of sessions is closed
         return self._created(reply)
 
-    def _logsAll(self, app: str, consumer_id: str, limit: int | None, cursor: str | None, status_code: int | None, exclude: list[str] | None, connector_id: str | None, request: Request) -> Reply:
+    def _logsAll(
+        self,
+        app: str,
+        consumer_id: str,
+        limit: int | None,
+        cursor: str | None,
+        status_code: int | None,
+        exclude: list[str] | None,
+        connector_id: str | None,
+        request: Request,
+    ) -> Reply:
         consumer = self._stored(app, consumer_id)
         logs = list(consumer["logs"])
         if self.bug("foreign_logs"):
             logs = [e for c in self.world[app].values() for e in c["logs"]]
         if self.bug("foreign_app_logs"):
-            logs = [e for consumers in self.world.values() if consumer_id in consumers for e in consumers[consumer_id]["logs"]]
+            logs = [
+                e
+                for consumers in self.world.values()
+                if consumer_id in consumers
+                for e in consumers[consumer_id]["logs"]
+            ]
         if status_code is not None and not self.bug("status_ignored"):
             logs = [e for e in logs if e["status_code"] == status_code]
         if exclude and not self.bug("exclude_ignored"):
-            logs = [e for e in logs if e["unified_api"] not in (exclude[:1] if self.bug("exclude_first") else exclude)]
+            logs = [
+                e
+                for e in logs
+                if e["unified_api"] not in (exclude[:1] if self.bug("exclude_first") else exclude)
+            ]
         if not self.bug("log_oldest"):
             logs.reverse()
-        return self._page(request, [(i, e) for i, e in enumerate(logs)], limit, cursor, lambda e: e, "logs", newest=True)
+        return self._page(
+            request,
+            [(i, e) for i, e in enumerate(logs)],
+            limit,
+            cursor,
+            lambda e: e,
+            "logs",
+            newest=True,
+        )
 
     # --- servers ---
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
         """Answer as a WSGI application."""
         size = int(environ.get("CONTENT_LENGTH") or 0)
-        headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
+        headers = {
+            name[5:].replace("_", "-").lower(): value
+            for name, value in environ.items()
+            if name.startswith("HTTP_")
+        }
         if environ.get("CONTENT_TYPE"):
             headers["content-type"] = environ["CONTENT_TYPE"]
-        path = environ.get("RAW_URI", "").partition("?")[0] or quote(environ.get("PATH_INFO", "").encode("latin-1"))
+        path = environ.get("RAW_URI", "").partition("?")[0] or quote(
+            environ.get("PATH_INFO", "").encode("latin-1")
+        )
         base = f"{environ.get('wsgi.url_scheme', 'http')}://{headers.get('host', '127.0.0.1')}"
-        reply = self.answer(Request(environ["REQUEST_METHOD"], path, environ.get("QUERY_STRING", ""), headers, environ["wsgi.input"].read(size), base))
+        reply = self.answer(
+            Request(
+                environ["REQUEST_METHOD"],
+                path,
+                environ.get("QUERY_STRING", ""),
+                headers,
+                environ["wsgi.input"].read(size),
+                base,
+            )
+        )
         payload = encode(reply)
-        start_response(f"{reply.status} {REASONS.get(reply.status, 'OK')}", [*reply.headers.items(), ("content-length", str(len(payload)))])
+        start_response(
+            f"{reply.status} {REASONS.get(reply.status, 'OK')}",
+            [*reply.headers.items(), ("content-length", str(len(payload)))],
+        )
         return [payload]
 
 
@@ -1487,22 +2347,36 @@ def serve(vault: Vault, port: int = 0) -> Iterator[str]:
                 try:
                     body = self._chunks()
                 except ValueError:
-                    status = b"500 Internal Server Error" if vault.bug("chunk_500") else b"400 Bad Request"
-                    self.wfile.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                    status = (
+                        b"500 Internal Server Error"
+                        if vault.bug("chunk_500")
+                        else b"400 Bad Request"
+                    )
+                    self.wfile.write(
+                        b"HTTP/1.1 "
+                        + status
+                        + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+                    )
                     self.close_connection = True
                     return
             else:
                 body = self.rfile.read(int(size) if size.isdigit() else 0)
             headers = {name.lower(): value for name, value in self.headers.items()}
             base = f"http://{headers.get('host', '127.0.0.1')}"
-            reply = vault.answer(Request(self.command, parts.path if parts.scheme else path, query, headers, body, base))
+            reply = vault.answer(
+                Request(
+                    self.command, parts.path if parts.scheme else path, query, headers, body, base
+                )
+            )
             payload = encode(reply)
             head = [f"HTTP/1.1 {reply.status} {REASONS.get(reply.status, 'OK')}"]
             head += [f"{name}: {value}" for name, value in reply.headers.items()]
             if reply.status != 204:
                 head.append(f"content-length: {len(payload)}")
             wire = ("\r\n".join(head) + "\r\n\r\n").encode("latin-1", "replace")
-            self.wfile.write(wire if self.command == "HEAD" or reply.status == 204 else wire + payload)
+            self.wfile.write(
+                wire if self.command == "HEAD" or reply.status == 204 else wire + payload
+            )
 
         def _chunks(self) -> bytes:
             out = b""
@@ -1517,7 +2391,9 @@ def serve(vault: Vault, port: int = 0) -> Iterator[str]:
 
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+    )
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

@@ -1,8 +1,9 @@
-"""`live` against a difficult deployment: slow, throttled, lagging, and full of other people's consumers."""
+"""`live` against a difficult deployment: slow, throttled, lagging, full of other people's data."""
 
 import copy
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,7 @@ def live(
     writes: bool,
     ledger: Path | None = None,
     only: tuple[str, ...] = (),
-    **more: object,
+    **more: Any,
 ) -> Run:
     profile = replace(PROFILES["live"], may_write=writes, seconds=1e9, max_requests=10**6)
     return Run(
@@ -69,7 +70,7 @@ def live(
             clock=vault.clock,
             **more,
         )
-    )  # type: ignore[arg-type]
+    )
 
 
 def test_without_leave_to_write_nothing_changes_and_nothing_is_found() -> None:

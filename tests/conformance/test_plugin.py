@@ -11,9 +11,28 @@ ROOT = Path(__file__).parents[2]
 
 def run_pytest(url: str, folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
     command = [
-        sys.executable, "-m", "pytest", "-q", "-p", "conformance.pytest_plugin", "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:schemathesis",
-        "--conformance-url", url, "--conformance-app-id", "mock-app", "--conformance-api-key", "mock-api-key", "--conformance-profile", "smoke", *more,
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "conformance.pytest_plugin",
+        "-p",
+        "no:randomly",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:schemathesis",
+        "--conformance-url",
+        url,
+        "--conformance-app-id",
+        "mock-app",
+        "--conformance-api-key",
+        "mock-api-key",
+        "--conformance-profile",
+        "smoke",
+        *more,
+    ]
     return subprocess.run(
         command,
         cwd=folder,

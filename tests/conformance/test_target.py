@@ -1,6 +1,7 @@
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ OWN = Principal(APP, "conf-x-a")
 OTHER = Principal(APP, "somebody")
 
 
-def target(profile: Profile, vault: Vault | None = None, **more: object) -> Target:
+def target(profile: Profile, vault: Vault | None = None, **more: Any) -> Target:
     vault = vault or Vault(clock=Clock(real=False))
     return Target(
         load(),
@@ -36,7 +37,7 @@ def target(profile: Profile, vault: Vault | None = None, **more: object) -> Targ
         prefix="conf-x-",
         clock=vault.clock,
         **more,
-    )  # type: ignore[arg-type]
+    )
 
 
 def test_an_address_that_is_not_loopback_is_judged_live_by_default() -> None:
