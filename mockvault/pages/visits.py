@@ -13,8 +13,8 @@ from mockvault.presenting import connection_json
 from mockvault.vault.applications import Applications
 from mockvault.vault.connections import Held
 from mockvault.vault.locations import with_query
-from mockvault.vault.tokens import TokenRefused, unverified_claims
 from mockvault.vault.vault import Vault
+from mockvault.web.security import vault_of_token
 
 BADGES = {
     ConnectionState.AVAILABLE: "Not connected",
@@ -135,28 +135,17 @@ class Visit:
 
 def visit_of(applications: Applications, token: str, base_url: str) -> Visit:
     """Return the visit that a session's token allows; raise Unauthorized."""
-    vault = _vault_of(applications, token)
+    vault = vault_of_token(applications, token)
     return Visit(vault, token, vault.sessions.verify(token), base_url)
 
 
 def past_visit(applications: Applications, token: str) -> Visit | None:
     """Return the visit that a token once allowed, or None where it was never signed here."""
     try:
-        vault = _vault_of(applications, token)
+        vault = vault_of_token(applications, token)
         return Visit(vault, token, vault.sessions.past(token), "")
     except Unauthorized:
         return None
-
-
-def _vault_of(applications: Applications, token: str) -> Vault:
-    try:
-        claimed = unverified_claims(token).get("application_id")
-    except TokenRefused:
-        raise Unauthorized("Invalid Authorization Token") from None
-    vault = applications.find(claimed) if isinstance(claimed, str) else None
-    if vault is None:
-        raise Unauthorized("Invalid Authorization Token")
-    return vault
 
 
 def api_name(unified_api: str) -> str:

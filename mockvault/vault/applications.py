@@ -68,6 +68,10 @@ class Applications:
             vault = self.add(Application(application_id, (OPEN_KEY,), name=application_id))
         return vault
 
+    def served(self, application_id: Any) -> Vault | None:
+        """Return the vault of an application that is served already, or None."""
+        return self._vaults.get(application_id) if isinstance(application_id, str) else None
+
     def is_key(self, api_key: str) -> bool:
         """Tell whether the key opens any application."""
         return api_key in self._ids_by_key or (self._open_to_any and api_key == OPEN_KEY)

@@ -65,13 +65,7 @@ def vault_of(
 def _vault_of_session(
     applications: Applications, operation: Operation, headers: Mapping[bytes, bytes], token: str
 ) -> Vault | None:
-    try:
-        claimed = unverified_claims(token).get("application_id")
-    except TokenRefused:
-        raise Unauthorized("Invalid Authorization Token") from None
-    vault = applications.find(claimed) if isinstance(claimed, str) else None
-    if vault is None:
-        raise Unauthorized("Invalid Authorization Token")
+    vault = vault_of_token(applications, token)
     claims = vault.sessions.verify(token)
     if not operation.takes_session:
         raise Unauthorized("A session token opens the operations of its own consumer alone")
@@ -81,6 +75,21 @@ def _vault_of_session(
         return None
     if application_id != claims["application_id"] or consumer_id != claims["consumer_id"]:
         raise Unauthorized("The session is of another application or consumer")
+    return vault
+
+
+def vault_of_token(applications: Applications, token: str) -> Vault:
+    """Return the vault that a session's token claims to be of, believed by nobody yet.
+
+    Raises Unauthorized where it claims none that is served. No application is made for a claim.
+    """
+    try:
+        claimed = unverified_claims(token).get("application_id")
+    except TokenRefused:
+        raise Unauthorized("Invalid Authorization Token") from None
+    vault = applications.served(claimed)
+    if vault is None:
+        raise Unauthorized("Invalid Authorization Token")
     return vault
 
 
@@ -99,7 +108,7 @@ def vault_of_flow(applications: Applications, parameters: Mapping[str, object]) 
         claimed = unverified_claims(str(parameters.get("state", ""))).get("application_id")
     except TokenRefused as reason:
         raise CallbackStateRefused(str(reason)) from None
-    found = applications.find(claimed) if isinstance(claimed, str) else None
+    found = applications.served(claimed)
     if found is None:
         raise CallbackStateRefused("It names no application.")
     return found
