@@ -6,7 +6,9 @@ somebody looks. That is why an entry costs a request next to nothing.
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from itertools import islice
 from typing import Any, NamedTuple
 
 from mockvault.web.recording import Exchange
@@ -18,6 +20,9 @@ ANSWER = 8 * 1024
 """Bytes that are kept of one answer."""
 _OVERHEAD = 1_024
 _QUEUED = 2_000
+_OPERATION = Exchange._fields.index("operation_id")
+_HEADERS = Exchange._fields.index("headers")
+_Row = tuple[int, str, int, Any, int | None, int]
 
 
 class Entry(NamedTuple):
@@ -37,7 +42,7 @@ class Journal:
     def __init__(self, now: Callable[[], int], capacity: int = CAPACITY) -> None:
         self._now = now
         self.capacity = capacity
-        self._entries: deque[Entry] = deque()
+        self._entries: deque[_Row] = deque()
         self._number = 0
         self._size = 0
         self._pending: list[tuple[str, Any]] = []
@@ -46,54 +51,76 @@ class Journal:
         self.evicted_requests: Counter[str] = Counter()
 
     def __len__(self) -> int:
+        self.flush()
         return len(self._entries)
 
     def __iter__(self) -> Iterator[Entry]:
-        return iter(tuple(self._entries))
+        self.flush()
+        return map(_entry, tuple(self._entries))
 
     @property
     def last(self) -> int:
         """The number of the newest entry, 0 where there has been none."""
+        self.flush()
         return self._number
 
     def put_request(self, exchange: Exchange) -> None:
         """Put down a request with its answer, and what it raised on the way after it."""
-        reply, content = exchange.reply, exchange.content
-        size = _OVERHEAD
-        if reply is not None and reply.content is not None:
-            size += min(len(reply.content), ANSWER)
-            if len(reply.content) > ANSWER:
-                exchange = exchange._replace(kept=bytes(reply.content[:ANSWER]), reply=None)
-        if content:
+        content, answer, size = exchange.content, exchange.answer, _OVERHEAD
+        is_cut = False
+        if answer is not None:
+            if len(answer) > ANSWER:
+                answer, is_cut = bytes(answer[:ANSWER]), True
+            size += len(answer)
+        if content is not None:
             size += len(content)
-        self._append("request", exchange, None, size)
+        self._number = number = self._number + 1
+        at = exchange.at or self._now()
+        # Plain tuples of plain values, which the garbage collector stops looking at; readers get
+        # them by their names.
+        row = (
+            *exchange[:_HEADERS],
+            tuple(exchange.headers),
+            content,
+            answer,
+            tuple(exchange.answer_headers),
+            tuple(exchange.steps),
+            exchange.fault,
+            at,
+            is_cut,
+        )
+        self._entries.append((number, "request", at, row, None, size))
+        self._size += size
+        if self._size > BYTES or len(self._entries) > self.capacity:
+            self._evict()
+        if self._followers:
+            self._tell(_entry(self._entries[-1]))
         if self._pending:
-            self.flush(self._number)
+            self.flush(number, exchange.steps)
 
     def put_later(self, kind: str, what: Any) -> None:
-        """Put down what a request raises, after the request; without one, as soon as can be."""
+        """Put down what a request raises, after the request; without one, before it is read."""
         self._pending.append((kind, what))
-        if len(self._pending) == 1:
-            try:
+        if self._followers and len(self._pending) == 1:
+            with suppress(RuntimeError):  # no loop runs, so nobody waits
                 asyncio.get_running_loop().call_soon(self.flush)
-            except RuntimeError:
-                self.flush()
 
     def put(self, kind: str, what: Any) -> None:
         """Put down anything else, now."""
         self.flush()
         self._append(kind, what, None, _OVERHEAD)
 
-    def flush(self, cause: int | None = None) -> None:
-        """Put down what waits for its request, whose number is `cause`."""
+    def flush(self, cause: int | None = None, steps: Sequence[Any] = ()) -> None:
+        """Put down what waits; what is one of the request's `steps` was caused by it."""
         pending, self._pending = self._pending, []
         for kind, what in pending:
-            self._append(kind, what, cause, _OVERHEAD)
+            is_caused = any(what.change is step for step in steps)
+            self._append(kind, what, cause if is_caused else None, _OVERHEAD)
 
     def _append(self, kind: str, what: Any, cause: int | None, size: int) -> None:
         self._number += 1
         entry = Entry(self._number, kind, self._now(), what, cause, size)
-        self._entries.append(entry)
+        self._entries.append(tuple(entry))
         self._size += size
         if len(self._entries) > self.capacity or self._size > BYTES:
             self._evict()
@@ -102,11 +129,11 @@ class Journal:
 
     def _evict(self) -> None:
         while len(self._entries) > self.capacity or (self._size > BYTES and len(self._entries) > 1):
-            oldest = self._entries.popleft()
-            self._size -= oldest.size
+            _, kind, _, what, _, size = self._entries.popleft()
+            self._size -= size
             self.evicted += 1
-            if oldest.kind == "request":
-                self.evicted_requests[oldest.what.operation_id] += 1
+            if kind == "request":
+                self.evicted_requests[what[_OPERATION]] += 1
 
     def _tell(self, entry: Entry) -> None:
         for queue in tuple(self._followers):
@@ -126,27 +153,30 @@ class Journal:
 
     def entries(self, after: int = 0, kinds: frozenset[str] = frozenset()) -> Iterator[Entry]:
         """Yield the entries after a number, oldest first, of some kinds or of all."""
+        self.flush()
         if not self._entries:
             return
-        skipped = max(0, after - self._entries[0].number + 1)
+        skipped = max(0, after - self._entries[0][0] + 1)
         if skipped >= len(self._entries):
             return
-        for index, entry in enumerate(tuple(self._entries)):
-            if index >= skipped and (not kinds or entry.kind in kinds):
-                yield entry
+        for entry in islice(tuple(self._entries), skipped, None):
+            if not kinds or entry[1] in kinds:
+                yield _entry(entry)
 
     def requests(self) -> Iterator[tuple[Entry, Exchange]]:
         """Yield every request that is kept, oldest first."""
+        self.flush()
         for entry in tuple(self._entries):
-            if entry.kind == "request":
-                yield entry, entry.what
+            if entry[1] == "request":
+                yield _entry(entry), Exchange._make(entry[3])
 
     def find(self, number: int) -> Entry | None:
         """Return an entry by its number, or None where it is gone or never was."""
+        self.flush()
         if not self._entries:
             return None
-        index = number - self._entries[0].number
-        return self._entries[index] if 0 <= index < len(self._entries) else None
+        index = number - self._entries[0][0]
+        return _entry(self._entries[index]) if 0 <= index < len(self._entries) else None
 
     def follow(self) -> "asyncio.Queue[Entry | None]":
         """Return a queue that gets each entry from now on; None in it ends it."""
@@ -165,3 +195,8 @@ class Journal:
                 queue.get_nowait()
             queue.put_nowait(None)
         self._followers.clear()
+
+
+def _entry(row: _Row) -> Entry:
+    number, kind, at, what, cause, size = row
+    return Entry(number, kind, at, Exchange._make(what) if kind == "request" else what, cause, size)

@@ -61,7 +61,7 @@ class Shower:
         if isinstance(what, Exchange):
             shown["request_headers"] = self._headers(what.headers)
             shown["request_body"] = self.body(what.content)
-            shown["answer_headers"] = self._headers(what.reply.headers if what.reply else ())
+            shown["answer_headers"] = self._headers(what.answer_headers)
             shown["answer_body"], shown["answer_cut"] = self._answer(what)
             shown["steps"] = [
                 self._change(each) for each in what.steps if isinstance(each, ConnectionChange)
@@ -115,9 +115,9 @@ class Shower:
             return self._redactor.text(content[:4_096].decode("utf-8", "replace"))
 
     def _answer(self, exchange: Exchange) -> tuple[Any, bool]:
-        if exchange.kept is not None:
-            return self._redactor.text(_plain_text(exchange.kept)), True
-        return self.body(exchange.reply.content if exchange.reply else None), False
+        if exchange.is_cut:
+            return self._redactor.text(_plain_text(exchange.answer or b"")), True
+        return self.body(exchange.answer), False
 
     def _change(self, change: ConnectionChange) -> JsonObject:
         return {
@@ -148,9 +148,8 @@ def violations_of(exchange: Exchange) -> list[Any]:
     """Return what a refused request did wrong by the contract, empty where it did nothing wrong."""
     if exchange.status not in VIOLATIONS or exchange.fault is not None:
         return []
-    content = exchange.kept or (exchange.reply.content if exchange.reply else None)
     try:
-        told = json.loads(content or b"{}")
+        told = json.loads(exchange.answer or b"{}")
     except ValueError:
         return [{"in": "request", "message": exchange.error}]
     if told.get("type_name") not in _GUILTY and exchange.operation_id:

@@ -34,6 +34,11 @@ class Timekeeper:
         self._tasks: set[asyncio.Task[Any]] = set()
         timers.changed = self.wake
 
+    @property
+    def is_advancing(self) -> bool:
+        """Whether time is being advanced, so that what happens is put down."""
+        return self._effects is not None
+
     def did(self, effect: Effect) -> None:
         """Put down what happened, if time is being advanced."""
         if self._effects is not None:

@@ -155,7 +155,8 @@ class Workbench:
     def _hear(self, kind: str, what: Any) -> None:
         if kind == "event":
             self.journal.put_later(kind, what)
-            self.time.did({"kind": "event", "event_type": what.type, "event_id": what.id})
+            if self.time.is_advancing:
+                self.time.did({"kind": "event", "event_type": what.type, "event_id": what.id})
         else:
             self.journal.put(kind, what)
             self.time.did(attempt_effect(what))

@@ -7,6 +7,7 @@ from typing import Any
 
 from mockvault.domain.clock import DAY, HOUR, MINUTE, iso_time
 from mockvault.domain.events import ConnectionChange, EventType
+from mockvault.domain.ids import IdSource
 
 RETRY_DELAYS = (
     3 * MINUTE,
@@ -109,9 +110,14 @@ class RaisedEvent:
     """One event that a change to a connection raised."""
 
     sequence: int
-    id: str
+    seed: str
     type: EventType
     change: ConnectionChange
+
+    @property
+    def id(self) -> str:
+        """The UUID that follows from the seed and the event's number; most are never asked for."""
+        return IdSource(self.seed, self.sequence - 1).uuid()
 
     @property
     def occurred_at(self) -> int:

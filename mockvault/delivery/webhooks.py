@@ -77,6 +77,7 @@ class Webhooks:
         self._timeout = timeout
         self._post = post
         self._seed = f"{vault.surroundings.seed}/{vault.application.id}"
+        self._event_seed = f"{self._seed}/events"
         self.subscriptions: dict[str, Subscription] = {}
         self.deliveries: dict[int, Delivery] = {}
         self.events: deque[RaisedEvent] = deque(maxlen=CAPACITY)
@@ -99,13 +100,13 @@ class Webhooks:
         """Raise the events of a change and put each into the outbox for who asked for it."""
         for event_type in events_of(change):
             self._sequence += 1
-            ids = IdSource(f"{self._seed}/events", self._sequence - 1)
-            event = RaisedEvent(self._sequence, ids.uuid(), event_type, change)
+            event = RaisedEvent(self._sequence, self._event_seed, event_type, change)
             self.events.append(event)
             self._tell("event", event)
-            for subscription in tuple(self.subscriptions.values()):
-                if subscription.takes(event_type):
-                    self._accept(subscription, event)
+            if self.subscriptions:
+                for subscription in tuple(self.subscriptions.values()):
+                    if subscription.takes(event_type):
+                        self._accept(subscription, event)
 
     def _accept(self, subscription: Subscription, event: RaisedEvent) -> None:
         now = self._vault.now()

@@ -223,7 +223,8 @@ class Planned(SpecMiddleware):  # type: ignore[misc]  # connexion ships no types
                 reply.error,
                 query=scope["query_string"],
                 headers=scope["headers"],
-                reply=reply,
+                answer=reply.content,
+                answer_headers=reply.headers,
             )
         )
         await send(head(reply, request_id, headers.get(b"origin")))

@@ -226,13 +226,14 @@ class Plan:
         vault, consumer_id = call.vault, call.consumer_id
         elapsed = (perf_counter() - call.started) * 1000
         path = call.scope["raw_path"].decode("ascii", "replace")
+        now = 0 if vault is None else vault.now()
         if vault is not None and consumer_id is not None:
             client = call.scope.get("client")
             vault.logs.record(
                 LogEntry(
                     id=request_id,
                     consumer_id=consumer_id,
-                    timestamp=vault.now(),
+                    timestamp=now,
                     unified_api="vault",
                     operation_id=self.operation.operation_id,
                     operation_name=self.operation.summary,
@@ -265,9 +266,11 @@ class Plan:
                 call.scope["query_string"],
                 call.scope["headers"],
                 call.content,
-                reply,
+                reply.content,
+                reply.headers,
                 steps,
                 call.fault,
+                now,
             )
         )
 

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, TextIO
 
 from mockvault.json_text import dumps
-from mockvault.web.replies import Reply
 
 _TOLD = (
     "method",
@@ -25,8 +24,8 @@ _TOLD = (
 class Exchange(NamedTuple):
     """A request and how it was answered. `operation_id` is empty where no route was found.
 
-    From `query` on it is what a journal keeps; `steps` are the changes as values, `kept` is the
-    beginning of an answer that is too long to be kept whole.
+    From `query` on it is what a journal keeps; `steps` are the changes as values, `at` is the
+    application's time, and an answer that `is_cut` is but its beginning.
     """
 
     method: str
@@ -42,10 +41,12 @@ class Exchange(NamedTuple):
     query: bytes = b""
     headers: Sequence[tuple[bytes, bytes]] = ()
     content: bytes | None = None
-    reply: Reply | None = None
+    answer: bytes | None = None
+    answer_headers: Sequence[tuple[bytes, bytes]] = ()
     steps: Sequence[Any] = ()
     fault: str | None = None
-    kept: bytes | None = None
+    at: int = 0
+    is_cut: bool = False
 
 
 Record = Callable[[Exchange], None]
