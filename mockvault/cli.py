@@ -23,6 +23,7 @@ LATER = {
     "explain": ("mockvault.commands.worlds", "explain", "Why a connection stands where it does."),
     "faults": ("mockvault.commands.faults", "faults", "What goes wrong on purpose."),
     "force": ("mockvault.commands.worlds", "force", "Bring a connection into a state."),
+    "health": ("mockvault.commands.health", "health", "Tell whether a mock answers."),
     "journal": ("mockvault.commands.journal", "journal", "What happened, in order."),
     "listen": ("mockvault.commands.events", "listen", "Forward events to a URL."),
     "logs": ("mockvault.commands.journal", "logs", "Print what happened, and go on."),
