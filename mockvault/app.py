@@ -93,6 +93,10 @@ class MockVault:
         self.catalogue = catalogue
         self.workbenches = workbenches
 
+    def end_streams(self) -> None:
+        """End every stream of a journal: they would keep a server that stops waiting."""
+        self.workbenches.end_streams()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve what is beside the API by its own routes, all else by the contract."""
         if scope["type"] == "http" and scope["path"].startswith(PREFIXES):

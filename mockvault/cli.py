@@ -117,6 +117,7 @@ def serve(**given: Any) -> None:
             sock,
             port_file=settings.port_file,
             started=lambda: click.echo(banner(settings, app, url), err=True),
+            stopping=app.end_streams,
         )
 
 

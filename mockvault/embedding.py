@@ -58,7 +58,7 @@ class RunningMock:
             timeout_graceful_shutdown=STOP_WITHIN,
         )
         started = threading.Event()
-        server = self._server = _Server(config, started)
+        server = self._server = _Server(config, started, self._given)
 
         def run() -> None:
             try:
@@ -99,10 +99,15 @@ class RunningMock:
 class _Server(uvicorn.Server):
     """A server that tells when it answers, and lets nobody wait who follows the journal."""
 
-    def __init__(self, config: uvicorn.Config, started: threading.Event) -> None:
+    def __init__(self, config: uvicorn.Config, started: threading.Event, app: MockVault) -> None:
         super().__init__(config)
         self._told = started
+        self._app = app
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._told.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._app.end_streams()
+        await super().shutdown(sockets)

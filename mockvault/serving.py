@@ -74,8 +74,12 @@ def serve(
     *,
     port_file: Path | None = None,
     started: Callable[[], None] = lambda: None,
+    stopping: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve the app on the socket until SIGINT or SIGTERM; `started` is called once it answers."""
+    """Serve the app on the socket until SIGINT or SIGTERM.
+
+    `started` is called once it answers, `stopping` once it takes no more requests.
+    """
     config = uvicorn.Config(
         app,
         http=VaultProtocol,
@@ -93,7 +97,7 @@ def serve(
             _write_whole(port_file, f"{sock.getsockname()[1]}\n")
         started()
 
-    server = _Server(config, tell)
+    server = _Server(config, tell, stopping)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(server.serve_until_signal(sock))
 
@@ -101,13 +105,23 @@ def serve(
 class _Server(uvicorn.Server):
     """A server that tells when it answers; a signal makes it stop, and the process ends well."""
 
-    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        started: Callable[[], None],
+        stopping: Callable[[], None],
+    ) -> None:
         super().__init__(config)
         self._tell_started = started
+        self._tell_stopping = stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._tell_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._tell_stopping()
+        await super().shutdown(sockets)
 
     async def serve_until_signal(self, sock: socket.socket) -> None:
         loop = asyncio.get_running_loop()

@@ -247,6 +247,12 @@ class Workbenches:
         journal.put_request(exchange)
         self._log(exchange)
 
+    def end_streams(self) -> None:
+        """End every stream of every journal."""
+        self.journal.close()
+        for workbench in self:
+            workbench.journal.close()
+
     def reset(self, applications: Applications) -> None:
         """Make every application what it was in the beginning."""
         for vault in applications:
