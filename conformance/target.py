@@ -19,6 +19,8 @@ from conformance.failures import Answer, Exchange, Request
 from conformance.profiles import Profile
 
 UNSET: Any = object()
+# What these read follows from every call of a consumer, reads included.
+TRACES = frozenset({"logsAll", "consumersOne", "consumersAll", "consumerRequestCountsAll"})
 _JWT = re.compile(r"eyJ(?:hbGci|0eXAi|[\w-]{8,}\.)[\w.-]*")
 
 
@@ -316,6 +318,7 @@ class Target:
         self.listeners: list[Callable[[Exchange], tuple[str, ...]]] = []
         self._lock = threading.Lock()
         self._last_write = -1e9
+        self._last_trace = -1e9
         self._last_sent = -1e9
 
     def path(self, operation: Operation, values: Mapping[str, str]) -> str:
@@ -377,6 +380,8 @@ class Target:
             answer = self.transport.exchange(request)
         if operation is None or operation.writes:
             self._last_write = self.clock.now()
+        elif operation.needs_consumer and operation_id not in TRACES:
+            self._last_trace = self.clock.now()
         exchange = Exchange(operation_id, request, answer)
         if operation is not None:
             self._observe(operation, exchange)
@@ -448,7 +453,9 @@ class Target:
     def _pace(self, operation: Operation | None) -> None:
         now = self.clock.now()
         if self.lag and operation is not None and not operation.writes:
-            wait = self._last_write + self.lag - now
+            traced = operation.operation_id in TRACES
+            since = max(self._last_write, self._last_trace if traced else -1e9)
+            wait = since + self.lag - now
             if wait > 0:
                 self.clock.sleep(wait)
         if self.profile.rate:

