@@ -210,17 +210,24 @@ def declared_applications(settings: Settings, fixtures: Path) -> tuple[Applicati
 def _vault_maker(
     settings: Settings, catalogue: Catalogue, scenario: Scenario, workbenches: Workbenches
 ) -> Any:
+    seeded: list[Any] = []  # one seed is one world: it is made once, and copied
+
     def make_vault(application: Application) -> Vault:
         store = MemoryStore(settings.log_capacity)
         clock = ControlledClock(wall_time)
         ids = IdSource(f"{settings.seed}/{application.id}")
         if scenario.world is None:
-            seed_world(store, scenario, catalogue, settings.seed)
+            if not seeded:
+                seed_world(store, scenario, catalogue, settings.seed)
+                seeded.append(store.snapshot())
+            store.restore(seeded[0])
         else:
+            seeded[:] = [scenario.world.store]
             store.restore(scenario.world.store)
             ids.rewind(scenario.world.ids)
             clock.restore(scenario.world.clock)
-        vault = Vault(Surroundings(application, store, catalogue, clock, ids, settings.seed))
+        surroundings = Surroundings(application, store, catalogue, clock, ids, settings.seed)
+        vault = Vault(surroundings, seeded[0])
         workbenches.open(vault, clock)
         return vault
 

@@ -120,7 +120,7 @@ class Journal:
     def _append(self, kind: str, what: Any, cause: int | None, size: int) -> None:
         self._number += 1
         entry = Entry(self._number, kind, self._now(), what, cause, size)
-        self._entries.append(tuple(entry))
+        self._entries.append((entry.number, kind, entry.at, what, cause, size))
         self._size += size
         if len(self._entries) > self.capacity or self._size > BYTES:
             self._evict()

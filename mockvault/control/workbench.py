@@ -81,7 +81,7 @@ class Workbench:
         surroundings.listeners += [self.webhooks.hear, self._watch]
         for said in vault.application.webhooks:
             self.webhooks.subscribe(**said, source="fixture")
-        self._first = self.snapshot()
+        self._first = self._as_world(vault.beginning)
 
     @property
     def is_meddling(self) -> bool:
@@ -107,10 +107,13 @@ class Workbench:
 
     def snapshot(self) -> World:
         """Return everything as it is now."""
+        return self._as_world(self.vault.surroundings.store.snapshot())
+
+    def _as_world(self, store: Any) -> World:
         surroundings = self.vault.surroundings
         return World(
             self.vault.now(),
-            surroundings.store.snapshot(),
+            store,
             surroundings.ids.count,
             self.clock.state,
             surroundings.timers.snapshot(),

@@ -41,7 +41,7 @@ class Applications:
         vault = self._make_vault(application)
         self._vaults[application.id] = vault
         self._seeded[application.id] = (
-            vault.surroundings.store.snapshot(),
+            vault.beginning,
             vault.surroundings.ids.count,
         )
         for key in application.api_keys:

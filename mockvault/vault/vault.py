@@ -1,5 +1,7 @@
 """One application's vault: everything that can be asked of it, in one place."""
 
+from typing import Any
+
 from mockvault.domain.entities import Application
 from mockvault.vault.authorization import Authorization
 from mockvault.vault.connections import Connections
@@ -17,8 +19,10 @@ from mockvault.vault.surroundings import Change, Surroundings
 class Vault:
     """The vault of one application. What belongs to another cannot be reached from it."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
+    def __init__(self, surroundings: Surroundings, beginning: Any = None) -> None:
         self.surroundings = surroundings
+        self.beginning = surroundings.store.snapshot() if beginning is None else beginning
+        """The store's snapshot of the seeded world, to which a reset leads."""
         self.consumers = Consumers(surroundings)
         self.provider = FakeProvider(surroundings)
         exchange = Exchange(surroundings, self.provider)
