@@ -318,6 +318,12 @@ class Vault:
             rid = "00000000-0000-4000-8000-000000000001"
         if not self.replica:
             return self.handle(request, rid, self.clock.now())
+        with self.lock:
+            return self._answer_late(request, rid)
+
+    def _answer_late(self, request: Request, rid: str) -> Reply:
+        """Answer a read as it was two seconds ago."""
+        assert self.replica is not None
         now = self.clock.now()
         reply = self.handle(request, rid, now)
         self.pending.append((now + 2.0, request, rid))
@@ -1169,7 +1175,7 @@ class Vault:
                     urllib.request.Request(url, data=body, headers=headers, method="POST"),
                     timeout=5,
                 ) as answer,
-            ):  # noqa: S310
+            ):
                 if answer.status == 200:
                     return
             if self.bug("hook_no_retry"):

@@ -44,9 +44,7 @@ def test_a_legal_variant_breaks_no_law(variant: str) -> None:
 
 @pytest.mark.slow
 def test_reads_that_lag_behind_writes_break_no_law() -> None:
-    only = ("VLT-CSM", "VLT-CNX-0", "VLT-ISO-01", "VLT-LOG", "VLT-PAG-01", "VLT-CAS")
-
-    assert causes(variants=["lagging"], only=only) == []
+    assert causes(variants=["lagging"]) == []
 
 
 @pytest.mark.slow
