@@ -4,7 +4,7 @@ It answers all 27 operations in-process (`Vault.answer`, or as a WSGI applicatio
 (`serve`). Each `self.bug("name")` is one planted bug of `bugs.py`; each `self.variant("name")` is one
 legal way to be different.
 """
-# ruff: noqa: C901, PLR0911, PLR0912, PLR0915, PLR0917, FBT001, BLE001, E501, N802, ARG002
+# ruff: noqa: S310, C901, PLR0911, PLR0912, PLR0915, PLR0917, FBT001, BLE001, E501, N802, ARG002
 
 import base64
 import copy
