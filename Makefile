@@ -8,7 +8,7 @@ NPM := tests/pages/widget/node_modules/.ready
 CODE := mockvault conformance tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install run serve test format format-check lint types layers check coverage bench browser clean
+.PHONY: help install run serve test format format-check lint types layers check coverage conformance mutants bench browser clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-14s %s\n", $$1, $$2}'
@@ -63,6 +63,13 @@ check: format-check lint types layers test ## Everything that CI checks
 coverage: $(READY) ## Measure what the tests reach
 	$(BIN)/coverage run -m pytest -p no:randomly
 	$(BIN)/coverage combine && $(BIN)/coverage report
+
+conformance: $(READY) ## Judge a running mock, or the deployment that URL names
+	$(BIN)/conformance run $(or $(URL),http://127.0.0.1:4010) --app-id mock-app --api-key mock-api-key \
+	--other-app-id other-app --other-api-key other-api-key $(ARGS)
+
+mutants: $(READY) ## Tell which planted bugs conformance finds (ARGS='--profile quick --seed 1')
+	$(BIN)/python -m tests.broken.mutants $(or $(ARGS),--profile smoke --seed 1)
 
 bench: $(READY) ## Measure speed beside peers, as ratios of one run
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -16,6 +16,8 @@ from tests.second_judge import judge_answer
 
 pytest_plugins = ["mockvault.pytest_plugin"]
 
+collect_ignore = ["bench"]  # run by `make bench`
+
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile(
     "ci",

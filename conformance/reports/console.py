@@ -4,7 +4,14 @@ import sys
 from typing import TextIO
 
 from conformance.failures import LEVELS, Cause
-from conformance.run_events import CaseJudged, PhaseStarted, Progress, RunEvent, RunFinished, RunStarted
+from conformance.run_events import (
+    CaseJudged,
+    PhaseStarted,
+    Progress,
+    RunEvent,
+    RunFinished,
+    RunStarted,
+)
 from conformance.target import Target
 
 _WIDTH = 78
@@ -22,7 +29,9 @@ class Console:
         """Take one event."""
         if isinstance(event, RunStarted):
             can = ", ".join(f"{k} {v}" for k, v in event.capabilities.items() if k != "mapping")
-            self._say(f"conformance {event.version} · {event.base_url} · {event.profile} · seed {event.seed} · run {event.run_id}")
+            self._say(
+                f"conformance {event.version} · {event.base_url} · {event.profile} · seed {event.seed} · run {event.run_id}"
+            )
             self._say(f"found: {can or 'nothing special'}")
         elif isinstance(event, PhaseStarted) and not self._quiet:
             self._say(f"{event.phase}: {event.total or 'some'} cases")
@@ -72,7 +81,9 @@ class Console:
             self._say(", ".join(f"{name} {count}" for name, count in ended.residue.items()))
         known = f"level {ended.level}" if ended.level in LEVELS else "no level reached"
         count = f"{len(ended.causes)} causes" if len(ended.causes) != 1 else "1 cause"
-        self._say(f"{ended.outcome}: {count}, {known} · {ended.requests} requests in {ended.seconds:.1f} s · seed {ended.seed}")
+        self._say(
+            f"{ended.outcome}: {count}, {known} · {ended.requests} requests in {ended.seconds:.1f} s · seed {ended.seed}"
+        )
 
     def _cause(self, word: str, cause: Cause, seed: int) -> None:
         failure = cause.failure
@@ -88,5 +99,7 @@ class Console:
         if cause.follows:
             self._say(f"     and {', '.join(f.law for f in cause.follows)} build on it")
         if failure.replay.get("kind") == "law":
-            self._say(f"     alone    conformance run {self._base_url} --only {failure.law} --seed {seed}")
+            self._say(
+                f"     alone    conformance run {self._base_url} --only {failure.law} --seed {seed}"
+            )
         self._say("")

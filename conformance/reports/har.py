@@ -13,7 +13,11 @@ from conformance.target import Target
 def render(events: Sequence[RunEvent], target: Target) -> str:
     """Return the exchanges of each cause as one archive."""
     ended = next((e for e in events if isinstance(e, RunFinished)), None)
-    entries = [_entry(x, target, c.failure.key) for c in (ended.causes if ended else ()) for x in c.failure.exchanges]
+    entries = [
+        _entry(x, target, c.failure.key)
+        for c in (ended.causes if ended else ())
+        for x in c.failure.exchanges
+    ]
     creator = {"name": "conformance", "version": __version__}
     return json.dumps({"log": {"version": "1.2", "creator": creator, "entries": entries}}, indent=1)
 

@@ -35,7 +35,10 @@ def render(events: Sequence[RunEvent], target: Target) -> str:
     cases = [e for e in events if isinstance(e, CaseJudged)]
     if begun is None or ended is None:
         return "<!doctype html><title>conformance</title><p>The run did not end."
-    areas = "".join(f'<li class="{state.replace(" ", "")}">{escape(area)}: {state}</li>' for area, state in ended.areas.items())
+    areas = "".join(
+        f'<li class="{state.replace(" ", "")}">{escape(area)}: {state}</li>'
+        for area, state in ended.areas.items()
+    )
     blocks = "".join(_cause(c, "fails", target) for c in ended.causes)
     blocks += "".join(_cause(c, "warn", target) for c in ended.warnings)
     rows = "".join(_row(case) for case in cases)
@@ -67,12 +70,17 @@ def _cause(cause: Cause, kind: str, target: Target) -> str:
         "times": str(cause.times),
         "follows": ", ".join(f.law for f in cause.follows),
     }
-    listed = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in rows.items() if value)
+    listed = "".join(
+        f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in rows.items() if value
+    )
     steps = "\n".join(
         f"{target.curl(x.request)}\n# HTTP {x.answer.status} in {x.answer.seconds * 1000:.1f} ms: {x.answer.body[:400].decode('utf-8', 'replace')}"
         for x in failure.exchanges[-4:]
     )
-    text = escape(f"{failure.key} {failure.area} {failure.promise} {' '.join(cause.operations)}".lower(), quote=True)
+    text = escape(
+        f"{failure.key} {failure.area} {failure.promise} {' '.join(cause.operations)}".lower(),
+        quote=True,
+    )
     return (
         f'<details data-text="{text}"><summary><span class="{kind}">{escape(failure.key)}</span> [{escape(failure.area)}] '
         f"{escape(failure.promise)}</summary><dl>{listed}</dl><pre>{escape(steps)}</pre></details>"
@@ -97,10 +105,19 @@ def _coverage(ended: RunFinished, target: Target) -> str:
     seen = ended.coverage["answers"]
     rows = []
     for operation in operations:
-        counts = {int(key.split(" ")[1]): n for key, n in seen.items() if key.split(" ")[0] == operation.operation_id}
-        cells = "".join(f'<td class="n">{counts.get(s, "") if s in operation.statuses or s in counts else "·"}</td>' for s in statuses)
+        counts = {
+            int(key.split(" ")[1]): n
+            for key, n in seen.items()
+            if key.split(" ")[0] == operation.operation_id
+        }
+        cells = "".join(
+            f'<td class="n">{counts.get(s, "") if s in operation.statuses or s in counts else "·"}</td>'
+            for s in statuses
+        )
         others = " ".join(f"{s}: {n}" for s, n in counts.items() if s not in statuses)
-        rows.append(f'<tr data-text="{operation.operation_id.lower()}"><td>{operation.operation_id}</td>{cells}<td>{others}</td></tr>')
+        rows.append(
+            f'<tr data-text="{operation.operation_id.lower()}"><td>{operation.operation_id}</td>{cells}<td>{others}</td></tr>'
+        )
     figure = (
         f"{len(ended.coverage['operations'])} of {ended.coverage['operations_total']} operations, "
         f"{ended.coverage['answers_seen']} of {ended.coverage['answers_declared']} declared answers, "

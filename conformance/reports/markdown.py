@@ -21,13 +21,27 @@ def render(events: Sequence[RunEvent], target: Target) -> str:
         lines += ["| law | area | promise | expected | seen |", "| --- | --- | --- | --- | --- |"]
         for cause in ended.causes:
             f = cause.failure
-            lines.append(f"| {f.key} | {f.area} | {_cell(f.promise)} | {_cell(f.expected)} | {_cell(f.seen)} |")
+            lines.append(
+                f"| {f.key} | {f.area} | {_cell(f.promise)} | {_cell(f.expected)} | {_cell(f.seen)} |"
+            )
         lines.append("")
         for cause in ended.causes:
             if cause.failure.exchanges:
-                lines += [f"<details><summary>{cause.failure.key}</summary>", "", "```sh", target.curl(cause.failure.exchanges[-1].request), "```", "", "</details>"]
+                lines += [
+                    f"<details><summary>{cause.failure.key}</summary>",
+                    "",
+                    "```sh",
+                    target.curl(cause.failure.exchanges[-1].request),
+                    "```",
+                    "",
+                    "</details>",
+                ]
         lines.append("")
-    lines += ["| area | result |", "| --- | --- |", *(f"| {a} | {r} |" for a, r in ended.areas.items())]
+    lines += [
+        "| area | result |",
+        "| --- | --- |",
+        *(f"| {a} | {r} |" for a, r in ended.areas.items()),
+    ]
     lines += ["", *(f"- {n}" for n in ended.notes)]
     lines += [f"- not judged: {law}: {why}" for law, why in ended.not_judged.items()]
     return "\n".join(lines) + "\n"

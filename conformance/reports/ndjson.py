@@ -31,7 +31,9 @@ SCHEMA: dict[str, Any] = {
 
 def line(event: RunEvent) -> str:
     """Return one event as a line."""
-    return json.dumps({"event": type(event).__name__, **plain(event)}, ensure_ascii=True, default=str)
+    return json.dumps(
+        {"event": type(event).__name__, **plain(event)}, ensure_ascii=True, default=str
+    )
 
 
 def render(events: Sequence[RunEvent]) -> str:
