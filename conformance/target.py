@@ -55,9 +55,11 @@ class Principal:
 class Clock(Protocol):
     def now(self) -> float:
         """Return the time in seconds."""
+        ...
 
     def sleep(self, seconds: float) -> None:
         """Let time pass."""
+        ...
 
 
 class WallClock:
@@ -75,9 +77,11 @@ class WallClock:
 class Transport(Protocol):
     def exchange(self, request: Request) -> Answer:
         """Send one request and return its answer."""
+        ...
 
     def close(self) -> None:
         """Let go of what is open."""
+        ...
 
 
 class HttpTransport:
