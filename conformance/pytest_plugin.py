@@ -113,7 +113,7 @@ def _run(config: pytest.Config) -> Run:
         url,
         allow_writes=bool(option("--conformance-allow-writes")),
     )
-    seed = int(option("--conformance-seed") or 1)
+    seed = int(str(option("--conformance-seed")))
     run = Run(
         Plan(
             contract.load(),
