@@ -32,6 +32,9 @@ def test_the_wheel_serves_outside_the_checkout(tmp_path: Path) -> None:
     assert "mockvault/_data/fixtures/connectors/salesforce.yml" in names
     assert "mockvault/pages/templates/connection.html" in names
     assert "mockvault/pages/static/vault.js" in names
+    assert "conformance/_data/vault.yml" in names
+    assert "conformance/reports/html.py" in names
+    assert "mockvault/pages/templates/list.html" in names
     assert "mockvault/py.typed" in names
     assert not any(name.startswith("tests/") for name in names)
 
