@@ -29,7 +29,7 @@ def bodies(contract: Contract, operation_id: str, seed: int, count: int) -> Iter
             max_examples=max(1, count // 2),
             deadline=None,
             database=None,
-            suppress_health_check=[*HealthCheck.__members__.values()],
+            suppress_health_check=list(HealthCheck),  # pyright: ignore[reportArgumentType]
             phases=(Phase.generate,),
         )
         test = config(seeded(seed)(given(found.as_strategy(generation_mode=mode))(_keeper(made))))

@@ -423,7 +423,7 @@ def judge_histories(context: Context) -> Iterator[CaseJudged]:
         derandomize=False,
         print_blob=False,
         verbosity=Verbosity.quiet,
-        suppress_health_check=[*HealthCheck.__members__.values()],
+        suppress_health_check=list(HealthCheck),  # pyright: ignore[reportArgumentType]
         phases=(Phase.generate, Phase.shrink),
     )
     failures: tuple[Failure, ...] = ()
