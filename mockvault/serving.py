@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 import signal
 import socket
 from collections.abc import Callable
@@ -98,6 +99,10 @@ def serve(
         started()
 
     server = _Server(config, tell, stopping)
+    # what is there now stays: collections need not look at it, and may come less often
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(server.serve_until_signal(sock))
 
