@@ -17,8 +17,10 @@ EXIT_CONTRACT_INVALID = 4
 
 
 LATER = {
+    "apps": ("mockvault.commands.applications", "apps", "The applications that are served."),
     "clock": ("mockvault.commands.clock", "clock", "The application's clock: freeze it, travel."),
     "events": ("mockvault.commands.events", "events", "What the vault announced, to whom."),
+    "examples": ("mockvault.commands.applications", "examples", "An operation's named examples."),
     "exec": ("mockvault.commands.execution", "execute", "Run a command beside a mock of its own."),
     "explain": ("mockvault.commands.worlds", "explain", "Why a connection stands where it does."),
     "faults": ("mockvault.commands.faults", "faults", "What goes wrong on purpose."),

@@ -100,6 +100,29 @@ def test_answers_are_preferred(run: Run, vault_app: VaultApp) -> None:
     assert vault_app.client.get(SALESFORCE).status_code == 200
 
 
+def test_applications_are_added_listed_and_removed(run: Run, vault_app: VaultApp) -> None:
+    made = json.loads(run("apps", "add", "--key", "of-mine", "--name", "Mine").output)
+    assert made["api_key"] == "of-mine"
+    assert f"{made['id']}  " in run("apps", "list").output
+    assert vault_app.id in run("apps", "list").output
+
+    run("apps", "remove", made["id"])
+
+    assert made["id"] not in run("apps", "list").output
+    assert "Unknown Application" in run("apps", "remove", made["id"], code=2).output
+
+
+def test_examples_are_listed_and_shown(run: Run) -> None:
+    listed = run("examples", "connectionsOne").output
+    name = listed.splitlines()[0].split()[1]
+
+    shown = json.loads(run("examples", "connectionsOne", "--name", name).output)
+
+    assert shown[0]["name"] == name
+    assert name in run("examples", "connectionsOne", "--name", "no-such", code=2).output
+    run("examples", "noSuchOperation", code=2)
+
+
 def test_worlds_are_saved_restored_and_carried_away(
     run: Run, vault_app: VaultApp, tmp_path: Path
 ) -> None:
