@@ -33,6 +33,17 @@ class Widget:
     def expect_badge(self, text: str) -> None:
         self.badge.get_by_text(text, exact=True).wait_for()
 
+    def menu(self) -> list[str]:
+        """Return the items of the menu, which closes whenever the connection is read again."""
+        for _ in range(100):
+            if not self.page.get_by_role("menu").is_visible():
+                self.dialog.get_by_test_id("dropdown").locator("button").first.click()
+            items = self.page.get_by_role("menuitem").all_inner_texts()
+            if items:
+                return [each.strip() for each in items]
+            self.page.wait_for_timeout(50)
+        raise AssertionError("the menu does not open")
+
     def choose(self, item: str) -> None:
         """Choose an item of the menu, which closes whenever the connection is read again."""
         wanted = self.page.get_by_role("menuitem").get_by_text(item, exact=True)
@@ -117,10 +128,8 @@ def test_actions_that_the_session_hides_are_not_in_the_menu(
     body = {"settings": {"allow_actions": ["disable"], "hide_resource_settings": True}}
     widget = Widget(world, other_origin, "test-consumer", body, api="crm", service="salesforce")
     widget.expect_badge("Connected")
-    widget.dialog.get_by_test_id("dropdown").locator("button").first.click()
 
-    items = [each.strip() for each in widget.page.get_by_role("menuitem").all_inner_texts()]
-    assert items == ["Field Mapping", "Disable"]
+    assert widget.menu() == ["Field Mapping", "Disable"]
 
 
 def test_denied_consent_leaves_the_connection_and_a_pop_up_that_says_why(
