@@ -475,7 +475,13 @@ def there_is_no_token_without_a_grant_for_it(world: World) -> None:
         world.expect(not answer.is_good, "not added", "a refusal", f"HTTP {answer.status}")
 
 
-@law("VLT-CNX-21", "state", "PATCH changes what it names (RFC 5789)", "contract", builds_on=_UPD)
+@law(
+    "VLT-CNX-21",
+    "state",
+    "PATCH changes what it names (RFC 5789)",
+    "contract",
+    builds_on=(*_UPD, "VLT-CNX-06"),
+)
 def an_empty_update_changes_nothing(world: World) -> None:
     """An update with an empty object, or empty settings, leaves the connection as it was."""
     who, connector = world.who(), world.plain()

@@ -91,7 +91,7 @@ def test_smoke_finds_every_planted_bug_and_names_its_area(bug: str) -> None:
     assert ended.causes
     if bug not in MET_BY_ANY_LAW:
         assert ended.causes[0].failure.area == BUGS[bug].area
-    assert len(ended.causes) <= 3  # the median over all of them is one
+        assert len(ended.causes) <= 2
 
 
 def test_the_same_seed_sends_the_same_requests() -> None:
