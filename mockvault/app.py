@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from mockvault.cache import Cache
 from mockvault.catalogue import Catalogue, load_catalogue
 from mockvault.contract import Contract, Operation, load_contract
 from mockvault.control.examples import Examples
@@ -115,10 +116,12 @@ def create_app(
     Raises ContractInvalid, BrokenFixtures or UnknownScenario for what it cannot start from.
     """
     settings = settings or Settings(log_format="none")
+    cache = Cache.at(settings.cache)
     contract = load_contract(
         settings.spec or builtin_contract(),
         builtin_overlay(),
         validate=settings.spec is not None,  # a test validates the one that is built in
+        cache=cache,
     )
     fixtures = settings.fixtures or builtin_fixtures()
     catalogue = load_catalogue(fixtures)

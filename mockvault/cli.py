@@ -101,6 +101,15 @@ def serve(**given: Any) -> None:
     settings = Settings(**given)
     if settings.api_key is not None and settings.app_id is None:
         raise click.UsageError("--api-key is the key of the application that --app-id names")
+    from mockvault.deferred import defer  # noqa: PLC0415
+    from mockvault.garbage import without_collections  # noqa: PLC0415
+
+    with without_collections():
+        defer("requests")  # connexion names it, for contracts that lie on the web
+        _serve(settings)
+
+
+def _serve(settings: Settings) -> None:
     from mockvault.serving import AddressUnusable, PortBusy, listen  # noqa: PLC0415
     from mockvault.serving import serve as serve_app  # noqa: PLC0415
 

@@ -10,11 +10,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from mockvault.cache import Cache, key_of
+
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 CONSUMER_HEADER = "x-apideck-consumer-id"
 APPLICATION_HEADER = "x-apideck-app-id"
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+_NO_CACHE = Cache(None)
+_READ_BY = ("pyyaml", "jsonpath-rfc9535", "openapi-spec-validator", "orjson")
 _UNJUDGED_HEADERS = frozenset({"accept", "authorization", "content-type"})
 _STYLES = {"path": "simple", "header": "simple", "query": "form"}
 _KNOWN_STYLES = frozenset(
@@ -141,20 +145,35 @@ class Contract:
         return _deepest(self.pristine, pointer)
 
 
-def load_contract(path: Path, overlay: Path | None = None, *, validate: bool = True) -> Contract:
+def load_contract(
+    path: Path,
+    overlay: Path | None = None,
+    *,
+    validate: bool = True,
+    cache: Cache = _NO_CACHE,
+) -> Contract:
     """Read the contract at `path`, lay `overlay` over it, check and index it.
+
+    What passed its checks is kept in `cache`, and is neither parsed nor checked again while the
+    files and what reads them stay the same (spec/decisions/0701).
 
     Raises ContractInvalid, which names file and JSON pointer; OSError when a file cannot be read.
     """
+    source = path.read_bytes()
+    patch = overlay.read_bytes() if overlay else b""
+    digest = hashlib.sha256(source + patch).hexdigest()
+    manner = f"{path.suffix} {overlay and overlay.suffix} {validate}".encode()
+    key = key_of(source, patch, manner, packages=_READ_BY, modules=("contract.py",))
+    kept = _kept(cache, key, digest)
+    if kept is not None:
+        return replace(kept, file=path)
     try:
-        source = path.read_bytes()
-        patch = overlay.read_bytes() if overlay else b""
         pristine = _read(source, path)
         document = pristine
         if overlay:
             document = _copied(pristine)
             apply_overlay(document, _read(patch, overlay), overlay)
-        contract = index_contract(document, pristine, hashlib.sha256(source + patch).hexdigest())
+        contract = index_contract(document, pristine, digest)
     except ContractInvalid as invalid:
         if invalid.file:
             raise
@@ -162,7 +181,17 @@ def load_contract(path: Path, overlay: Path | None = None, *, validate: bool = T
     contract = replace(contract, file=path)
     if validate:
         validate_contract(contract)
+    cache.put("contract", key, {"document": document, "pristine": pristine})
     return contract
+
+
+def _kept(cache: Cache, key: str, digest: str) -> Contract | None:
+    """Return the contract as an earlier start left it, or None."""
+    kept = cache.get("contract", key)
+    try:
+        return index_contract(kept["document"], kept["pristine"], digest, is_checked=True)
+    except (AttributeError, ContractInvalid, LookupError, TypeError):
+        return None
 
 
 def validate_contract(contract: Contract) -> None:
@@ -202,8 +231,10 @@ def apply_overlay(document: dict[str, Any], overlay: Mapping[str, Any], file: Pa
                 del match.parent.value[match.location[-1]]  # type: ignore[attr-defined]
 
 
-def index_contract(document: dict[str, Any], pristine: dict[str, Any], digest: str) -> Contract:
-    """Check the document's own sense and index its operations and webhooks.
+def index_contract(
+    document: dict[str, Any], pristine: dict[str, Any], digest: str, *, is_checked: bool = False
+) -> Contract:
+    """Check the document's own sense, unless that was done, and index operations and webhooks.
 
     Raises ContractInvalid, without a file, for the first thing wrong.
     """
@@ -213,7 +244,8 @@ def index_contract(document: dict[str, Any], pristine: dict[str, Any], digest: s
         raise ContractInvalid("#/openapi", f"is not an OpenAPI 3.0 document: it {said}")
     info = _mapping(document, "#", "info")
     paths = _mapping(document, "#", "paths")
-    _check_nodes(document, document)
+    if not is_checked:
+        _check_nodes(document, document)
     operations = tuple(
         operation
         for path, item in paths.items()

@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import gc
 import signal
 import socket
 from collections.abc import Callable
@@ -12,6 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from mockvault.garbage import Keeper
 from mockvault.web.replies import refusal
 
 STOP_WITHIN = 1
@@ -99,12 +99,13 @@ def serve(
         started()
 
     server = _Server(config, tell, stopping)
-    # what is there now stays: collections need not look at it, and may come less often
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(server.serve_until_signal(sock))
+    keeper = Keeper()
+    keeper.begin()
+    try:
+        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+            runner.run(server.serve_until_signal(sock))
+    finally:
+        keeper.end()
 
 
 class _Server(uvicorn.Server):

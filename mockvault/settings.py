@@ -78,6 +78,12 @@ class Settings:
     journal_capacity: int = field(
         default=10_000, metadata={"help": "Entries that an application's journal keeps at most."}
     )
+    cache: str = field(
+        default="auto",
+        metadata={
+            "help": "Folder to keep what a start works out; auto is the user's cache, off is none."
+        },
+    )
     log_capacity: int = field(
         default=50_000, metadata={"help": "Log entries that an application keeps at most."}
     )

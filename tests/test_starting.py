@@ -1,0 +1,119 @@
+"""What a start leaves undone, and when garbage is collected after it."""
+
+import gc
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from mockvault import garbage
+from mockvault.deferred import defer
+from mockvault.garbage import Keeper, without_collections
+
+
+@pytest.fixture
+def keeper() -> Iterator[Keeper]:
+    keeper = Keeper()
+    keeper.begin()
+    yield keeper
+    keeper.end()
+
+
+def test_a_deferred_module_is_there_as_soon_as_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [each for each in sys.modules if each.partition(".")[0] == "wave"]:
+        monkeypatch.delitem(sys.modules, name)
+    defer("wave")
+    import wave
+
+    assert "Wave_read" not in vars(wave)
+    assert wave.Wave_read.__name__ == "Wave_read"
+    assert sys.modules["wave"] is not wave
+    from wave import Wave_write
+
+    assert Wave_write is wave.Wave_write
+    monkeypatch.delitem(sys.modules, "wave")
+
+
+def test_a_module_that_is_there_already_is_left_alone() -> None:
+    defer("gc")
+
+    assert sys.modules["gc"] is gc
+
+
+def test_a_deferred_module_that_does_not_exist_says_so_when_it_is_used() -> None:
+    defer("no_such_module")
+
+    with pytest.raises(ModuleNotFoundError, match="no_such_module"):
+        sys.modules["no_such_module"].anything  # noqa: B018  looking is using
+    assert "no_such_module" not in sys.modules
+
+
+def test_serving_loads_no_client_of_the_web() -> None:
+    script = (
+        "import sys; from mockvault.deferred import defer; defer('requests')\n"
+        "import mockvault.app, mockvault.serving\n"
+        "loaded = {'urllib3', 'charset_normalizer', 'faker', 'openapi_spec_validator'}\n"
+        "assert not loaded & set(sys.modules), loaded & set(sys.modules)\n"
+    )
+
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+def test_nothing_is_collected_while_a_mock_starts() -> None:
+    with without_collections():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with without_collections():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_what_is_there_when_serving_begins_is_looked_at_no_more(keeper: Keeper) -> None:
+    assert gc.get_freeze_count() > 10_000
+    assert keeper.freezes == 0
+
+
+def test_what_is_stored_later_is_frozen_once_a_look_at_it_takes_long(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(garbage, "LONGEST", 0.0)
+    before = gc.get_freeze_count()
+    stored: list[Any] = [[number] for number in range(50_000)]
+
+    gc.collect()
+
+    assert keeper.freezes >= 1
+    assert gc.get_freeze_count() >= before + len(stored)
+
+
+def test_rings_that_die_are_collected_before_the_rest_is_frozen(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ring:
+        def __init__(self) -> None:
+            self.itself = self
+
+    monkeypatch.setattr(garbage, "LONGEST", 0.0)
+    for _ in range(100):
+        Ring()
+    gc.collect()
+    gc.unfreeze()
+
+    assert keeper.freezes >= 1
+    assert not [each for each in gc.get_objects() if type(each) is Ring]
+
+
+def test_a_process_that_has_served_is_left_as_it_was() -> None:
+    before = (gc.get_threshold(), gc.isenabled(), list(gc.callbacks))
+    keeper = Keeper()
+    keeper.begin()
+    keeper.end()
+
+    assert (gc.get_threshold(), gc.isenabled(), list(gc.callbacks)) == before
+    assert gc.get_freeze_count() == 0
