@@ -2,28 +2,32 @@
 
 import json
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
 
-from conformance import __version__, contract, profiles, waivers
+from conformance import __version__, contract, folder, profiles, resuming, waivers
 from conformance.checks import CHECKS
+from conformance.cleaning import clean
 from conformance.differences import compare
-from conformance.engine import Plan, Run, Unjudgeable, clean, run_id_for
+from conformance.engine import Plan, Run, run_id_for
 from conformance.laws import LAWS
 from conformance.phases import PHASES
+from conformance.preflight import Unjudgeable
 from conformance.profiles import PROFILES
-from conformance.replaying import Recording, replay_recording
-from conformance.reports import console, har, html, junit, markdown, ndjson, sarif
+from conformance.replaying import Recording, Unreplayable, replay_recording
+from conformance.reports import console
 from conformance.run_events import RunEvent, RunFinished
-from conformance.target import Application, HttpTransport, Ledger, Target
-from conformance.target import TargetUnreachable as Unreachable
+from conformance.target import Application, HttpTransport, Ledger, LedgerUnreadable, Target
 
-CONFORMS, FAILS, USAGE, UNREACHABLE = 0, 1, 2, 3
+CONFORMS, FAILS, USAGE, UNREACHABLE, STOPPED = 0, 1, 2, 3, 130
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -117,77 +121,101 @@ def _address(url: str) -> str:
 @click.option("--spec", help="Another file of the contract.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and send nothing.")
 @click.option("--stop-first", is_flag=True, help="Stop after the first law that fails.")
+@click.option(
+    "--resume", is_flag=True, help="Go on with the run that was stopped, from its --report-dir."
+)
 @click.option("--quiet", is_flag=True, help="No progress.")
 def run(url: str, **options: object) -> None:
     """Judge the deployment at URL.
 
-    Exit codes: 0 it conforms, 1 it does not, 2 usage, 3 no answer or credentials refused.
+    Exit codes: 0 it conforms, 1 it does not, 2 usage, 3 no answer or credentials refused, 130
+    stopped by ^C or SIGTERM. The verdict of a run that is stopped, or whose time is spent, is on
+    what it has judged, and says that it is partial.
     """
     plan = _plan(_address(url), options)
     if options["dry_run"]:
         _print_plan(plan)
         return
-    directory = options["report_dir"]
-    folder = directory if isinstance(directory, Path) else None
+    given = options["report_dir"]
+    where = given if isinstance(given, Path) else None
+    kept = _kept(where, options)
+    if kept is not None:
+        plan.seed = int(kept.asked["seed"]) if options["seed"] is None else plan.seed
+        if differs := resuming.disagreement(kept, plan):
+            raise click.UsageError(f"--resume: {differs}")
     runner = Run(plan)
-    kept: list[RunEvent] = []
+    seen: list[RunEvent] = []
     runner.listen(console.Console(runner.target, sys.stdout, quiet=bool(options["quiet"])))
-    runner.listen(kept.append)
-    _replay_first(folder, runner)
+    runner.listen(seen.append)
+    if where is not None:
+        runner.first = folder.failed_before(where)
+        runner.before_cleaning = lambda ended: folder.write(where, [*seen, ended], runner.target)
+        if kept is not None:
+            left = {f"conf-{name}-": _left(where, name) for name in kept.sittings}
+            runner.go_on_from(kept.former, left)
+        runner.listen(resuming.Journal(runner, where, goes_on=kept is not None))
+    with _stopped_by_signals():
+        try:
+            ended = runner.execute()
+        except Unjudgeable as why:
+            click.echo(f"conformance: {why}", err=True)
+            sys.exit(UNREACHABLE)
+        if where is not None:
+            folder.write(where, seen, runner.target)
+    sys.exit(_exit_code(ended))
+
+
+class Stopped(KeyboardInterrupt):
+    """Somebody wants the run to end."""
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Take ^C and SIGTERM as the wish that the run ends, with a verdict on what it has judged."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, _: object) -> None:
+        raise Stopped(f"stopped by {signal.Signals(number).name}")
+
+    before = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
-        ended = runner.execute()
-    except Unjudgeable as why:
-        click.echo(f"conformance: {why}", err=True)
-        sys.exit(UNREACHABLE)
-    except Unreachable as why:
-        click.echo(f"conformance: the deployment went away: {why}", err=True)
-        sys.exit(UNREACHABLE)
-    if folder is not None:
-        write_reports(folder, kept, runner.target)
-    sys.exit(
-        CONFORMS
-        if ended.outcome == "conforms"
-        else 130
-        if ended.outcome == "interrupted"
-        else FAILS
-    )
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def _replay_first(folder: Path | None, runner: Run) -> None:
-    """Judge the laws first that failed in the run before."""
-    known = folder / "failures" if folder else None
-    if known and known.is_dir():
-        runner.first = tuple(sorted({Recording.read(p).law for p in known.glob("*.json")}))
+def _exit_code(ended: RunFinished) -> int:
+    if ended.outcome == "interrupted":
+        return UNREACHABLE if "went away" in ended.partial else STOPPED
+    return CONFORMS if ended.outcome == "conforms" else FAILS
 
 
-def write_reports(folder: Path, events: Sequence[RunEvent], target: Target) -> None:
-    """Write every report of a run into a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    hide = target.secrets.hidden
-    texts = {
-        "junit.xml": junit.render(events, target),
-        "events.ndjson": ndjson.render(events),
-        "report.html": html.render(events, target),
-        "failures.har": har.render(events, target),
-        "results.sarif": sarif.render(events),
-        "summary.md": markdown.render(events, target),
-    }
-    for name, text in texts.items():
-        (folder / name).write_text(hide(text), encoding="utf-8")
-    (folder / "events.schema.json").write_text(
-        json.dumps(ndjson.SCHEMA, indent=2), encoding="utf-8"
-    )
-    ended = next((e for e in events if isinstance(e, RunFinished)), None)
-    failures = folder / "failures"
-    failures.mkdir(exist_ok=True)
-    for old in failures.glob("*.json"):
-        old.unlink()
-    for cause in ended.causes if ended else ():
-        name = cause.failure.key.replace(":", "-").replace(" ", "-")
-        recording = Recording.of(cause.failure, target.base_url)
-        (failures / f"{name}.json").write_text(hide(recording.text()), encoding="utf-8")
-    keys = sorted({c.failure.key for c in ended.causes}) if ended else []
-    (folder / "baseline.txt").write_text("".join(f"{key}\n" for key in keys), encoding="utf-8")
+def _kept(where: Path | None, options: dict[str, object]) -> resuming.Kept | None:
+    """Return the run to go on from, if that is asked for and there is one."""
+    if not options["resume"]:
+        return None
+    if where is None:
+        raise click.UsageError("--resume goes on from a --report-dir: name it")
+    try:
+        kept = resuming.read(where)
+    except resuming.Unresumable as error:
+        raise click.UsageError(str(error)) from error
+    if kept is None or kept.is_whole:
+        found = "the run there is whole" if kept else "no run has begun there"
+        click.echo(f"--resume: {found}: a new one begins", err=True)
+        return None
+    return kept
+
+
+def _left(where: Path, run_id: str) -> list[tuple[str, str]]:
+    path = where / f"ledger-{run_id}.jsonl"
+    try:
+        return Ledger.read(path) if path.exists() else []
+    except LedgerUnreadable as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _plan(url: str, options: dict[str, object]) -> Plan:
@@ -224,10 +252,9 @@ def _plan(url: str, options: dict[str, object]) -> Plan:
     except (waivers.WaiversUnreadable, contract.ContractUnreadable) as error:
         raise click.UsageError(str(error)) from error
     run_id = str(options["run_id"] or run_id_for(seed))
-    folder = options["report_dir"]
-    ledger = (
-        folder if isinstance(folder, Path) else Path(".conformance")
-    ) / f"ledger-{run_id}.jsonl"
+    given = options["report_dir"]
+    where = given if isinstance(given, Path) else Path(".conformance")
+    ledger = where / f"ledger-{run_id}.jsonl"
     return Plan(
         contract=reading,
         transport=HttpTransport(url),
@@ -245,6 +272,7 @@ def _plan(url: str, options: dict[str, object]) -> Plan:
         waivers=known,
         strict=bool(options["strict"]),
         stop_first=bool(options["stop_first"]),
+        rounds=profile.rounds and not only,
     )
 
 
@@ -330,11 +358,17 @@ def explain(law: str) -> None:
 @click.option("--times", default=3, show_default=True, help="How often.")
 def replay(file: Path, url: str | None, times: int, **options: str | None) -> None:
     """Judge a recorded failure again: still there, gone, or flaky."""
-    recording = Recording.read(file)
-    address = _address(url or recording.base_url)
-    verdict = replay_recording(
-        recording, address, _applications(options), HttpTransport(address), times
-    )
+    try:
+        recording = Recording.read(file)
+        address = _address(url or recording.base_url)
+        verdict = replay_recording(
+            recording, address, _applications(options), HttpTransport(address), times
+        )
+    except Unreplayable as error:
+        raise click.UsageError(str(error)) from error
+    except Unjudgeable as why:
+        click.echo(f"conformance: {why}", err=True)
+        sys.exit(UNREACHABLE)
     click.echo(f"{recording.law}: {verdict.word} ({verdict.broken} of {verdict.times})")
     sys.exit(CONFORMS if verdict.broken == 0 else FAILS)
 
@@ -360,19 +394,21 @@ def diff(a: str, b: str, seed: int, **options: str | None) -> None:
 @_credentials
 def cleanup(ledger: Path, url: str, **options: str | None) -> None:
     """Remove what an interrupted run left behind, by its LEDGER."""
-    made = Ledger.read(ledger)
     prefix = "conf-"
+    try:
+        made = [row for row in Ledger.read(ledger) if row[1].startswith(prefix)]
+    except LedgerUnreadable as error:
+        raise click.UsageError(str(error)) from error
     profile = replace(PROFILES["live"], may_write=True, max_requests=10**6, rate=20.0)
     address = _address(url)
+    applications = _applications(options)
     target = Target(
-        contract.load(),
-        HttpTransport(address),
-        address,
-        _applications(options),
-        profile,
-        prefix=prefix,
+        contract.load(), HttpTransport(address), address, applications, profile, prefix=prefix
     )
-    found = clean(target, [row for row in made if row[1].startswith(prefix)])
+    found = clean(target, made)
     target.transport.close()
     click.echo(", ".join(f"{name} {count}" for name, count in found.items()))
-    sys.exit(FAILS if found.get("residue") else CONFORMS)
+    strange = sorted({app for app, _ in made} - {a.id for a in applications})
+    if strange:
+        click.echo(f"not looked at, for want of a key: the consumers of {', '.join(strange)}")
+    sys.exit(FAILS if found["residue"] else CONFORMS)

@@ -1,18 +1,20 @@
 """Plans a run, runs its phases, and emits what happens as events; it knows no report."""
 
+import contextlib
+import itertools
 import random
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from conformance import __version__
-from conformance.checks import CHECKS, Judge
+from conformance import __version__, preflight, verdicts
+from conformance.checks import Judge
+from conformance.cleaning import clean
 from conformance.contract import Contract
-from conformance.failures import AREAS, LEVEL_BY_AREA, LEVELS, Exchange, Failure, grouped
-from conformance.laws import LAWS
-from conformance.laws.world import Connector, NotJudged, World, read_catalogue
+from conformance.failures import Exchange, Failure
+from conformance.laws.world import Connector
 from conformance.phases import PHASES, Context
 from conformance.profiles import Profile
 from conformance.run_events import (
@@ -21,6 +23,7 @@ from conformance.run_events import (
     PhaseFinished,
     PhaseStarted,
     Progress,
+    PromiseBroken,
     RunEvent,
     RunFinished,
     RunStarted,
@@ -29,18 +32,15 @@ from conformance.target import (
     Application,
     BudgetSpent,
     Clock,
-    GuardRefused,
     Ledger,
-    Principal,
     Target,
     TargetUnreachable,
     Transport,
 )
 from conformance.waivers import Waivers
 
-
-class Unjudgeable(Exception):
-    """The run cannot begin: nobody answers, or the credentials are refused."""
+# What a further round repeats with another seed; the other phases hold nothing of chance.
+BY_CHANCE = frozenset({"laws", "coverage", "stateful", "fuzzing", "links"})
 
 
 @dataclass
@@ -65,11 +65,26 @@ class Plan:
     strict: bool = False
     keep: bool = False
     stop_first: bool = False
+    units: frozenset[str] | None = None
+    rounds: bool = False
 
     @property
     def prefix(self) -> str:
         """What the ids of all consumers of this run begin with."""
         return f"conf-{self.run_id}-"
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """What a run that stopped has judged, for the run that goes on."""
+
+    cases: tuple[CaseJudged, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    requests: int = 0
+    seconds: float = 0.0
+    observed: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    exercised: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    judged: Mapping[str, int] = field(default_factory=dict)
 
 
 class Run:
@@ -97,147 +112,114 @@ class Run:
         self.cases: list[CaseJudged] = []
         self.first: tuple[str, ...] = ()
         self.first_failure: tuple[int, float] | None = None
+        self.before_cleaning: Callable[[RunFinished], None] | None = None
+        self._round = 1
+        self._former = Former()
+        self._left: Mapping[str, Sequence[tuple[str, str]]] = {}
+        self._done: set[tuple[int, str, str]] = set()
+        self._untold: list[Failure] = []
+        self._lock = threading.RLock()
         self._started = time.perf_counter()
         self._counted: dict[str, int] = {}
+        self._cleaned: dict[str, int] = {}
 
     def listen(self, listener: Listener) -> None:
         """Tell a listener what happens from now on."""
         self._listeners.append(listener)
 
+    def go_on_from(
+        self, former: Former, left: Mapping[str, Sequence[tuple[str, str]]] | None = None
+    ) -> None:
+        """Take over what a run that stopped has judged, and judge what it has not.
+
+        `left` are the consumers that it may have left behind, by their prefix: they are removed
+        before anything is judged.
+        """
+        self._former, self._left = former, left or {}
+        self._done = {(c.round, c.phase, c.id) for c in former.cases}
+        self._keep(former.failures)
+        self.target.observed.update(former.observed)
+        for operation, names in former.exercised.items():
+            self.target.exercised.setdefault(operation, set()).update(names)
+        self.judge.judged.update(former.judged)
+
     # --- the course of a run ---
 
     def preflight(self) -> None:
         """Find out whether the deployment answers, lets us in, and what it can do."""
-        contract, plan = self.plan.contract, self.plan
-        who = Principal(plan.applications[0], plan.consumer or f"{plan.prefix}preflight")
-        try:
-            answer = self.target.call("consumersAll", who, query={"limit": 1}).answer
-        except TargetUnreachable as error:
-            raise Unjudgeable(f"nobody answers at {plan.base_url}: {error}") from error
-        if answer.status in {401, 403}:
-            raise Unjudgeable(
-                f"the credentials of {who.application.id!r} are refused (HTTP {answer.status})"
-            )
-        if answer.status == 404 and not isinstance(answer.json, dict):
-            raise Unjudgeable(f"{plan.base_url} is no Vault: GET /vault/consumers answered 404")
-        if len(plan.applications) > 1:
-            other = Principal(plan.applications[1], who.consumer_id)
-            answer = self.target.call("consumersAll", other, query={"limit": 1}).answer
-            if answer.status in {401, 403}:
-                raise Unjudgeable(
-                    f"the credentials of {other.application.id!r} are refused"
-                    f" (HTTP {answer.status})"
-                )
-        if plan.profile.may_write or plan.consumer:
-            answer = self.target.call("connectionsAll", who).answer
-            self.catalogue = read_catalogue(answer)
-        if plan.profile.may_write:
-            self._measure_lag(who)
-            self._find_consent()
-        self.target.capabilities.setdefault("connectors", str(len(self.catalogue)))
-        del contract
-
-    def _measure_lag(self, who: Principal) -> None:
-        """See whether reads lag behind writes, and by how much."""
-        clock = self.target.clock
-        named = Principal(who.application, f"{self.plan.prefix}lag")
-        answer = self.target.call(
-            "consumersAdd", named, body={"consumer_id": named.consumer_id}
-        ).answer
-        if not answer.is_good:
-            return
-        begun = clock.now()
-        patience = max(6.0, self.plan.profile.patience)
-        while not self.target.call("consumersOne", named).answer.is_good:
-            if clock.now() - begun > patience:
-                return
-            clock.sleep(0.25)
-        lag = clock.now() - begun
-        if lag > 0.2:
-            self.target.lag = max(1.25 * lag + 0.25, self.plan.profile.patience)
-            self.target.capabilities["lag"] = f"{lag:.2f} s"
-
-    def _find_consent(self) -> None:
-        """See whether consent can be given without a person."""
-        if "consent" in self.target.capabilities:
-            if self.target.capabilities["consent"] == "none":
-                del self.target.capabilities["consent"]
-            return
-        for way in ("mock", "code"):
-            self.target.capabilities["consent"] = way
-            world = World(self.target, LAWS["VLT-OAU-04"], self.plan.seed, self.catalogue, turn=90)
-            world.law = replace(world.law, id=f"VLT-consent-{way}")
-            try:
-                rows = [
-                    c for c in self.catalogue if c.redirects and not c.before and not c.required
-                ]
-                rows = rows or [c for c in self.catalogue if c.redirects and not c.before]
-                world.need(rows, "no connector asks for consent")
-                who = world.who(way)
-                world.add(who, rows[0])
-                url = world.one(who, rows[0]).get("authorize_url")
-                world.need(isinstance(url, str), "no authorize_url")
-                _, answers = world.consent(str(url))
-            except NotJudged:
-                continue
-            steps = [e.operation_id for e in world.exchanges]
-            if way == "mock" and "connectionsCallback" in steps:
-                return
-            if (
-                way == "code"
-                and 300 <= answers[-1].status < 400
-                and "error" not in answers[-1].location
-            ):
-                return
-        del self.target.capabilities["consent"]
+        self.catalogue = preflight.look(self.target, self.plan.seed)
 
     def execute(self) -> RunFinished:
-        """Run the phases and return the verdict."""
+        """Run the phases and return the verdict, on a part of the plan where the run is stopped."""
         plan = self.plan
         phases = plan.phases or plan.profile.phases
         self._started = time.perf_counter()
-        interrupted = False
-        ended: RunFinished | None = None
+        stopped = ""
         try:
             self.preflight()
+            self._sweep_left()
             self.target.deadline = self.target.clock.now() + plan.profile.seconds
             self.watch()
-            self._emit(
-                RunStarted(
-                    plan.base_url,
-                    plan.profile.name,
-                    plan.seed,
-                    plan.run_id,
-                    tuple(phases),
-                    dict(self.target.capabilities),
-                    __version__,
-                )
-            )
-            for name in phases:
-                if not self._phase(name):
-                    break
-        except KeyboardInterrupt:
-            interrupted = True
+            self._begin(phases)
+            self._rounds(phases)
+        except KeyboardInterrupt as stop:
+            stopped = str(stop) or "interrupted"
+        except TargetUnreachable as why:
+            stopped = f"the deployment went away: {why}"
+        except BudgetSpent:
+            pass  # the target says what is spent
         finally:
-            residue = self.clean()
+            if stopped and self.before_cleaning and self.target.ledger.made:
+                self.before_cleaning(self._verdict(stopped))
+            with contextlib.suppress(KeyboardInterrupt):  # what is left then is counted as left
+                self.sweep()
             self.target.transport.close()
-        ended = self._verdict(residue, interrupted=interrupted)
+        ended = self._verdict(stopped)
         self._emit(ended)
         return ended
 
+    def _begin(self, phases: Sequence[str]) -> None:
+        plan = self.plan
+        started = RunStarted(
+            plan.base_url,
+            plan.profile.name,
+            plan.seed,
+            plan.run_id,
+            tuple(phases),
+            dict(self.target.capabilities),
+            __version__,
+            len(self._former.cases),
+        )
+        self._emit(started)
+        for case in self._former.cases:
+            self.cases.append(case)
+            self._emit(case)
+
+    def _rounds(self, phases: Sequence[str]) -> None:
+        for self._round in itertools.count(1):
+            for name in phases:
+                if (self._round == 1 or name in BY_CHANCE) and not self._phase(name):
+                    return
+            lasting = self.plan.rounds and not self.target.spent
+            if not lasting or BY_CHANCE.isdisjoint(phases):
+                return
+            self.sweep()
+            self.watch()
+
     def _phase(self, name: str) -> bool:
-        context = self.context()
+        context = self.context(name)
         phase = PHASES[name]
-        total = phase.total(context)
+        known = sum(1 for row in self._done if row[:2] == (self._round, name))
+        total = max(0, phase.total(context) - known)
         self._emit(PhaseStarted(name, total))
         begun, done = time.perf_counter(), 0
         for case in phase.run(context):
+            if self._round > 1 and case.outcome == "not judged":
+                continue  # the first round has told what cannot be judged here
             done += 1
-            self.cases.append(case)
-            self._keep(case.failures)
-            self._emit(case)
+            self._tell(replace(case, round=self._round), name)
             spent = time.perf_counter() - begun
-            left = spent / done * (total - done) if total else None
+            left = spent / done * max(0, total - done) if total else None
             self._emit(
                 Progress(
                     name,
@@ -255,19 +237,55 @@ class Run:
         self._emit(PhaseFinished(name, done, time.perf_counter() - begun))
         return True
 
-    def context(self) -> Context:
+    def _tell(self, case: CaseJudged, phase: str) -> None:
+        """Keep a case, and say of what was found on the way to it how it is found again."""
+        found, self._untold = self._untold, []
+        for failure in (*found, *case.failures):
+            if isinstance(failure.replay, dict):
+                failure.replay.setdefault("unit", case.id)
+                failure.replay.setdefault("phase", phase)
+                failure.replay.setdefault("seed", self._seed)
+        for failure in found:
+            self._emit(PromiseBroken(failure, self.target.requests, self.seconds))
+        self.cases.append(case)
+        self._keep(case.failures)
+        self._emit(case)
+
+    @property
+    def _seed(self) -> int:
+        return self.plan.seed + self._round - 1
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent, those of a run that this one goes on from included."""
+        return self._former.requests + self.target.requests
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has taken, its earlier sittings included."""
+        return self._former.seconds + time.perf_counter() - self._started
+
+    def context(self, phase: str = "") -> Context:
         """Return what a phase works with."""
         plan = self.plan
+
+        def wanted(unit: str) -> bool:
+            if plan.units is not None and unit not in plan.units:
+                return False
+            return (self._round, phase, unit) not in self._done
+
         return Context(
             self.target,
             self.judge,
-            plan.seed,
+            self._seed,
             self.catalogue,
             plan.only,
             plan.shard,
             plan.profile,
             self._broken,
             self.first,
+            wanted,
+            self._round,
         )
 
     def watch(self) -> None:
@@ -280,143 +298,101 @@ class Run:
 
     def _judge_answer(self, exchange: Exchange) -> tuple[str, ...]:
         found = self.judge.judge(exchange)
-        self._keep(found)
+        if found:
+            unit = self.target.judging()
+            for failure in found:
+                if unit and isinstance(failure.replay, dict):
+                    failure.replay["unit"] = unit
+            with self._lock:
+                self._untold += self._keep(found)
         return tuple(dict.fromkeys(f.law for f in found))
 
-    def _keep(self, failures: Sequence[Failure]) -> None:
-        for failure in failures:
-            count = self._counted.get(failure.key, 0)
-            self._counted[failure.key] = count + 1
-            if self.first_failure is None and failure.must:
-                self.first_failure = (self.target.requests, time.perf_counter() - self._started)
-            if count < 20:
-                self.failures.append(failure)
+    def _keep(self, failures: Sequence[Failure]) -> list[Failure]:
+        kept = []
+        with self._lock:
+            for failure in failures:
+                count = self._counted.get(failure.key, 0)
+                self._counted[failure.key] = count + 1
+                if self.first_failure is None and failure.must:
+                    seconds = time.perf_counter() - self._started
+                    self.first_failure = (self.target.requests, seconds)
+                if count < 20:
+                    self.failures.append(failure)
+                    kept.append(failure)
+        return kept
+
+    def sweep(self) -> None:
+        """Remove every consumer that the run has made so far, and read back what is left."""
+        made = list(self.target.ledger.made)
+        if made and not self.plan.keep:
+            self._clean(made)
+
+    def _sweep_left(self) -> None:
+        own = self.target.prefix
+        for prefix, made in self._left.items():
+            self.target.prefix = prefix
+            try:
+                self._clean(made)
+            finally:
+                self.target.prefix = own
+
+    def _clean(self, made: Sequence[tuple[str, str]]) -> None:
+        target = self.target
+        kept = target.deadline, target.profile
+        target.deadline = None
+        target.listeners.clear()
+        target.profile = replace(target.profile, max_requests=10**9)
+        found: dict[str, int] = {}
+        try:
+            clean(target, made, found)
+            for row in made:
+                target.ledger.made.pop(row, None)
+        finally:
+            target.deadline, target.profile = kept
+            for name, count in found.items():
+                self._cleaned[name] = self._cleaned.get(name, 0) + count
 
     def clean(self) -> dict[str, int]:
-        """Remove every consumer of the ledger, and read back what is left."""
-        if self.plan.keep or not self.target.ledger.made:
-            return {}
-        self.target.deadline = None
-        self.target.listeners.clear()
-        budget = self.target.profile
-        self.target.profile = replace(budget, max_requests=10**9, rate=max(budget.rate, 0.0))
-        return clean(self.target, list(self.target.ledger.made))
+        """Remove what the run has made, and count it."""
+        self.sweep()
+        return dict(self._cleaned)
 
-    def _verdict(self, residue: dict[str, int], *, interrupted: bool) -> RunFinished:
-        builds_on: dict[str, Sequence[str]] = {law.id: law.builds_on for law in LAWS.values()}
-        builds_on |= {c.id: c.builds_on for c in CHECKS.values()}
-        for failure in self.failures:
-            extra = failure.replay.get("builds_on")
-            if extra:
-                builds_on[failure.law] = tuple(extra)
-        musts = [f for f in self.failures if f.must or self.plan.strict]
-        causes = grouped(musts, builds_on)
-        warnings = grouped(
-            [f for f in self.failures if not f.must and not self.plan.strict], builds_on
-        )
-        waived = [c for c in causes if self.plan.waivers.covers(c.failure)]
+    def _verdict(self, stopped: str) -> RunFinished:
+        if self._untold:  # what was found by the case that the run was stopped in
+            for failure in self._untold:
+                self._emit(PromiseBroken(failure, self.target.requests, self.seconds))
+            self._untold = []
+        plan = self.plan
+        musts = [f for f in self.failures if f.must or plan.strict]
+        causes = verdicts.causes(musts)
+        shoulds = [f for f in self.failures if not f.must and not plan.strict]
+        waived = [c for c in causes if plan.waivers.covers(c.failure)]
         causes = [c for c in causes if c not in waived]
-        areas = self._areas([c.failure for c in causes])
-        not_judged = {c.id: c.reason for c in self.cases if c.outcome == "not judged"}
-        level = "none"
-        for name in LEVELS:
-            if any(areas[a] != "conforms" for a in AREAS if LEVEL_BY_AREA[a] == name):
-                break
-            level = name
-        outcome = "interrupted" if interrupted else "fails" if causes else "conforms"
+        areas = verdicts.areas([c.failure for c in causes], self.cases, self.judge.judged)
+        spent = self.target.spent if self._round == 1 else ""
         return RunFinished(
-            outcome,  # type: ignore[arg-type]
-            level,
+            "interrupted" if stopped else "fails" if causes else "conforms",
+            verdicts.level(areas),
             areas,
             tuple(causes),
-            tuple(warnings),
+            tuple(verdicts.causes(shoulds)),
             tuple(waived),
-            tuple(self.plan.waivers.notes()),
-            not_judged,
-            self.coverage(),
-            self.target.requests,
-            time.perf_counter() - self._started,
-            self.plan.seed,
-            residue,
+            tuple(plan.waivers.notes()),
+            verdicts.not_judged(self.cases),
+            verdicts.coverage(self.target, self.cases),
+            self.requests,
+            self.seconds,
+            plan.seed,
+            dict(self._cleaned),
+            stopped or spent,
         )
-
-    def _areas(self, failures: Sequence[Failure]) -> dict[str, str]:
-        broken = {f.area for f in failures}
-        judged = {c.area for c in self.cases if c.outcome in {"passed", "failed", "waived"}}
-        judged |= {CHECKS[i].area for i, n in self.judge.judged.items() if n}
-        return {
-            a: "fails" if a in broken else "conforms" if a in judged else "not judged"
-            for a in AREAS
-        }
-
-    def coverage(self) -> dict[str, Any]:
-        """Tell which operations, statuses and parameters of the contract were exercised."""
-        operations = self.plan.contract.operations
-        statuses = {f"{op} {status}": n for (op, status), n in sorted(self.target.observed.items())}
-        declared = [
-            f"{o.operation_id} {s}" for o in operations.values() for s in o.statuses if s != 402
-        ]
-        parameters = [
-            f"{o.operation_id} query {p.name}"
-            for o in operations.values()
-            for p in o.parameters
-            if p.place == "query"
-        ]
-        sent = {
-            f"{op} {n.partition('[')[0]}"
-            for op, names in self.target.exercised.items()
-            for n in names
-        }
-        return {
-            "operations": sorted({op for op, _ in self.target.observed}),
-            "operations_total": len(operations),
-            "answers": statuses,
-            "answers_seen": len([s for s in declared if s in statuses]),
-            "answers_declared": len(declared),
-            "parameters_seen": len([p for p in parameters if p in sent]),
-            "parameters_declared": len(parameters),
-            "laws_judged": len(
-                [c for c in self.cases if c.id in LAWS and c.outcome != "not judged"]
-            ),
-            "laws_total": len(LAWS),
-        }
 
     def _emit(self, event: RunEvent) -> None:
         for listener in self._listeners:
             listener(event)
 
 
-def clean(target: Target, made: Sequence[tuple[str, str]]) -> dict[str, int]:
-    """Delete consumers, and read back whether they are gone."""
-    application_by_id = {a.id: a for a in target.applications}
-    deleted = residue = 0
-    refused: list[str] = []
-    for application_id, consumer_id in made:
-        application = application_by_id.get(application_id)
-        if application is None:
-            continue
-        who = Principal(application, consumer_id)
-        try:
-            first = target.call("consumersDelete", who).answer
-            after = target.call("consumersOne", who).answer
-        except (TargetUnreachable, GuardRefused, BudgetSpent) as error:
-            refused.append(str(error))
-            residue += 1
-            continue
-        deleted += first.is_good
-        residue += after.is_good
-    return {
-        "created": len(made),
-        "deleted": deleted,
-        "absent": len(made) - deleted - residue,
-        "residue": residue,
-    }
-
-
 def run_id_for(seed: int, *, fresh: bool = True) -> str:
     """Return a run id: of chance, or the one that belongs to a seed."""
     source = random.SystemRandom() if fresh else random.Random(seed)  # noqa: S311 - repeatable, not secret
     return f"{source.getrandbits(24):06x}"
-
-
-Progressing = Callable[[], Iterator[CaseJudged]]

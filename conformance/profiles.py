@@ -19,6 +19,7 @@ class Profile:
     may_write: bool = True
     rate: float = 0.0
     patience: float = 0.0
+    rounds: bool = False
 
 
 PROFILES = {
@@ -36,13 +37,14 @@ PROFILES = {
         ),
         Profile(
             "thorough",
-            "everything, as long as the budget lasts",
+            "everything, in round after round with other seeds, as long as the budget lasts",
             ("laws", "coverage", "stateful", "robustness", "webhooks", "fuzzing"),
             600.0,
             400_000,
             histories=400,
             history_length=25,
             generated=60,
+            rounds=True,
         ),
         Profile(
             "live",

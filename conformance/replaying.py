@@ -10,10 +10,15 @@ from conformance import contract
 from conformance.engine import Plan, Run, run_id_for
 from conformance.failures import Failure, plain
 from conformance.laws import LAWS
+from conformance.phases import PHASES
 from conformance.phases.histories import replay_history
 from conformance.phases.laws import judge
 from conformance.profiles import PROFILES
 from conformance.target import Application, Clock, Transport
+
+
+class Unreplayable(Exception):
+    """A file is no recording of a failure."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +46,12 @@ class Recording:
 
     @staticmethod
     def read(path: Path) -> "Recording":
-        """Read a recording."""
-        return Recording(**json.loads(path.read_text(encoding="utf-8")))
+        """Read a recording; raises `Unreplayable` where the file is none."""
+        try:
+            row = json.loads(path.read_text(encoding="utf-8"))
+            return Recording(**{**row, "how": dict(row["how"])})
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise Unreplayable(f"{path} is no recording of a failure: {error!r}") from error
 
     def text(self) -> str:
         """Return the recording as JSON."""
@@ -72,7 +81,7 @@ def replay_recording(  # noqa: PLR0917 - what a replay needs
     seed = int(recording.how.get("seed", 1))
     broken = 0
     for _ in range(times):
-        profile = replace(PROFILES["quick"], seconds=120.0)
+        profile = replace(PROFILES["thorough"], seconds=120.0)
         plan = Plan(
             contract.load(),
             transport,
@@ -82,28 +91,48 @@ def replay_recording(  # noqa: PLR0917 - what a replay needs
             seed,
             run_id_for(seed),
             clock=clock,
+            units=_units(recording),
         )
         run = Run(plan)
         run.preflight()
-        broken += _broken(recording, run, seed)
-        run.clean()
-        transport.close()
+        try:
+            broken += _broken(recording, run, seed)
+        finally:
+            run.clean()
+            transport.close()
     return Verdict(broken, times)
 
 
+def _units(recording: Recording) -> frozenset[str] | None:
+    unit = recording.how.get("unit")
+    return frozenset({str(unit)}) if unit else None
+
+
 def _broken(recording: Recording, run: Run, seed: int) -> bool:
+    """Whether the promise is broken again: by its history, by its law, or where it was found."""
     run.watch()
-    kind = recording.how.get("kind")
-    if kind == "law":
-        found = judge(LAWS[recording.law], run.target, seed, run.catalogue).case.failures
-        return any(f.law == recording.law for f in found)
-    if kind == "history":
-        return bool(replay_history(run.context(), recording.how["steps"]))
-    laws = [LAWS[name] for name in recording.how.get("laws", ()) if name in LAWS] or list(
-        LAWS.values()
-    )
-    for law in laws:
-        judge(law, run.target, seed, run.catalogue)
-        if any(f.key == recording.key for f in run.failures):
+    how = recording.how
+    if how.get("kind") == "history":
+        return bool(replay_history(run.context(), how["steps"]))
+    phase = str(how.get("phase", "laws"))
+    if phase == "laws":
+        names = [str(how.get("law") or how.get("unit"))]
+        laws = [LAWS[name] for name in names if name in LAWS] or list(LAWS.values())
+        for law in laws:
+            found = judge(law, run.target, seed, run.catalogue).case.failures
+            if _same(recording, (*found, *run.failures)):
+                return True
+        return False
+    if phase not in PHASES:
+        raise Unreplayable(f"there is no phase {phase!r}")
+    for case in PHASES[phase].run(run.context(phase)):
+        if _same(recording, (*case.failures, *run.failures)):
             return True
     return False
+
+
+def _same(recording: Recording, failures: Sequence[Failure]) -> bool:
+    """Whether a failure is the recorded one: a law's by the law, a check's by its side too."""
+    if recording.how.get("kind") == "law":
+        return any(f.law == recording.law for f in failures)
+    return any(f.key == recording.key for f in failures)

@@ -18,6 +18,7 @@ class RunStarted:
     phases: tuple[str, ...]
     capabilities: Mapping[str, str]
     version: str
+    taken_over: int = 0
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,16 @@ class CaseJudged:
     requests: int
     seconds: float
     failures: tuple[Failure, ...] = ()
+    round: int = 1
+
+
+@dataclass(frozen=True)
+class PromiseBroken:
+    """A check found an answer at fault, whatever was being judged."""
+
+    failure: Failure
+    requests: int
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -76,7 +87,10 @@ class RunFinished:
     seconds: float
     seed: int
     residue: Mapping[str, int] = field(default_factory=dict)
+    partial: str = ""
 
 
-RunEvent = RunStarted | PhaseStarted | CaseJudged | PhaseFinished | Progress | RunFinished
+RunEvent = (
+    RunStarted | PhaseStarted | CaseJudged | PromiseBroken | PhaseFinished | Progress | RunFinished
+)
 Listener = Callable[[RunEvent], None]

@@ -32,6 +32,10 @@ class GuardRefused(Exception):
     """The guard does not let a request through."""
 
 
+class LedgerUnreadable(Exception):
+    """A file is no ledger."""
+
+
 class BudgetSpent(Exception):
     """The run may send no more requests, or has no more time."""
 
@@ -279,14 +283,21 @@ class Ledger:
 
     @staticmethod
     def read(path: Path) -> list[tuple[str, str]]:
-        """Return the application and consumer ids of a ledger, also of a torn one."""
+        """Return the application and consumer ids of a ledger, also where its last line is torn.
+
+        Raises `LedgerUnreadable` where a line before the last is none of a ledger.
+        """
         rows = []
-        for line in path.read_text(encoding="utf-8").splitlines():
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        for number, line in enumerate(lines, 1):
             try:
                 row = json.loads(line)
                 rows.append((str(row["application_id"]), str(row["consumer_id"])))
-            except (ValueError, KeyError, TypeError):
-                continue
+            except (ValueError, KeyError, TypeError) as error:
+                if number < len(lines) or not line.startswith("{"):
+                    raise LedgerUnreadable(
+                        f"{path}: line {number} is none of a ledger: {line[:60]!r}"
+                    ) from error
         return list(dict.fromkeys(rows))
 
 
@@ -317,6 +328,7 @@ class Target:
         self.capabilities: dict[str, str] = {}
         self.lag = 0.0
         self.requests = 0
+        self.spent = ""
         self.observed: dict[tuple[str, int], int] = {}
         self.exercised: dict[str, set[str]] = {}
         self.listeners: list[Callable[[Exchange], tuple[str, ...]]] = []
@@ -324,6 +336,13 @@ class Target:
         self._last_write = -1e9
         self._last_trace = -1e9
         self._last_sent = -1e9
+        self._local = threading.local()
+
+    def judging(self, unit: str | None = None) -> str:
+        """Return what this thread is judging, or say it from now on."""
+        if unit is not None:
+            self._local.unit = unit
+        return str(getattr(self._local, "unit", ""))
 
     def path(self, operation: Operation, values: Mapping[str, str]) -> str:
         """Return the path of an operation with its parameters filled in."""
@@ -419,11 +438,13 @@ class Target:
 
     def _guard(self, operation: Operation | None, request: Request) -> None:  # noqa: C901
         with self._lock:
+            if self.requests >= self.profile.max_requests:
+                self.spent = f"{self.profile.max_requests} requests are sent"
+                raise BudgetSpent(self.spent)
             self.requests += 1
-            if self.requests > self.profile.max_requests:
-                raise BudgetSpent(f"more than {self.profile.max_requests} requests")
         if self.deadline is not None and self.clock.now() > self.deadline:
-            raise BudgetSpent("the time is spent")
+            self.spent = "the time is spent"
+            raise BudgetSpent(self.spent)
         writes = operation.writes if operation else request.method not in {"GET", "HEAD", "OPTIONS"}
         consumer = self._named(operation, request)
         own = consumer is None or consumer.startswith(self.prefix)

@@ -21,13 +21,15 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from conformance.failures import Answer, Exchange, Failure
 from conformance.laws.world import Connector
 from conformance.model import Facts, Key, Mind, states
-from conformance.phases.registry import Context, phase
+from conformance.phases.registry import Context, ended, phase, unjudged
 from conformance.run_events import CaseJudged
 from conformance.target import BudgetSpent, Principal, TargetUnreachable
 
 Step = tuple[str, dict[str, Any]]
 
 LAW = "VLT-HIS-01"
+NAME = "histories agree with the model"
+BATCH = 40
 PROMISE = (
     "After any history of calls the deployment holds what the model holds, for every consumer."
 )
@@ -283,9 +285,9 @@ class Walk:
             raise Parted("list", str(sorted(mine)), str(sorted(map(str, listed))))
 
 
-def cast_for(context: Context, number: int) -> Cast:
+def cast_for(context: Context, number: str) -> Cast:
     """Return the principals and connectors of the history with that number."""
-    stem = f"{context.target.prefix}his{number}-"
+    stem = f"{context.target.prefix}his{context.turn()}-{number}-"
     principals = [
         Principal(app, stem + name)
         for app in context.target.applications[:2]
@@ -309,7 +311,7 @@ EXTRAS = (
 
 
 def machine_for(  # noqa: C901 - one function a rule
-    context: Context, walks: list[Walk], deadline: float
+    context: Context, walks: list[Walk], deadline: float, number: int = 0
 ) -> type[RuleBasedStateMachine]:
     """Return the machine whose rules are the steps of a history."""
     index, few = st.integers(0, 3), st.integers(0, 3)
@@ -318,7 +320,7 @@ def machine_for(  # noqa: C901 - one function a rule
     class Machine(RuleBasedStateMachine):
         def __init__(self) -> None:
             super().__init__()
-            self.walk = Walk(context, cast_for(context, len(walks)))
+            self.walk = Walk(context, cast_for(context, f"{number}-{len(walks)}"))
             walks.append(self.walk)
 
         def _step(self, name: str, **arguments: Any) -> None:
@@ -386,37 +388,42 @@ def machine_for(  # noqa: C901 - one function a rule
     return Machine
 
 
-@phase(
-    "stateful",
-    "chance histories beside a model, shrunk to the shortest",
-    lambda c: 1 if c.catalogue and c.profile.may_write and c.profile.histories else 0,
-)
+def _batches(context: Context) -> int:
+    possible = context.catalogue and context.profile.may_write
+    return -(-context.profile.histories // BATCH) if possible else 0
+
+
+@phase("stateful", "chance histories beside a model, shrunk to the shortest", _batches)
 def judge_histories(context: Context) -> Iterator[CaseJudged]:
-    """Walk histories of chance until one parts from the model, and shrink it."""
+    """Walk histories of chance, in batches, until one parts from the model; shrink that one."""
     profile = context.profile
-    if not context.catalogue or not profile.may_write or not profile.histories or context.only:
-        why = "nothing may be written" if not profile.may_write else "the catalogue is empty"
-        if not context.only and profile.histories:
-            yield CaseJudged(
-                "stateful",
-                LAW,
-                "histories agree with the model",
-                "state",
-                "not judged",
-                why,
-                0,
-                0,
-                0.0,
-            )
+    if context.only or not profile.histories:
         return
+    if not _batches(context):
+        why = "nothing may be written" if not profile.may_write else "the catalogue is empty"
+        yield unjudged("stateful", LAW, NAME, "state", why)
+        return
+    clock = context.target.clock
+    until = min(context.target.deadline or 1e18, clock.now() + profile.seconds / 2)
+    for number in range(_batches(context)):
+        unit = f"{LAW} batch {number + 1}" if number else LAW
+        if not context.wanted(unit):
+            continue
+        if number and clock.now() > until:
+            return
+        case = _walked(context, unit, number, until)
+        yield case
+        if case.failures:
+            return
+
+
+def _walked(context: Context, unit: str, number: int, until: float) -> CaseJudged:
+    profile = context.profile
     begun, requests = time.perf_counter(), context.target.requests
     walks: list[Walk] = []
-    deadline = min(
-        context.target.deadline or 1e18, context.target.clock.now() + profile.seconds / 2
-    )
-    machine = machine_for(context, walks, deadline)
+    count = min(BATCH, profile.histories - number * BATCH)
     config = settings(
-        max_examples=profile.histories,
+        max_examples=count,
         stateful_step_count=profile.history_length,
         deadline=None,
         database=None,
@@ -426,22 +433,25 @@ def judge_histories(context: Context) -> Iterator[CaseJudged]:
         suppress_health_check=list(HealthCheck),  # pyright: ignore[reportArgumentType]
         phases=(Phase.generate, Phase.shrink),
     )
+    machine = machine_for(context, walks, until, number)
     failures: tuple[Failure, ...] = ()
+    reason = ""
     try:
         with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
-            run_state_machine_as_test(seeded(context.seed)(machine), settings=config)
+            source = f"{context.seed} {number}" if number else context.seed
+            run_state_machine_as_test(seeded(source)(machine), settings=config)
     except (Parted, HypothesisException, BaseExceptionGroup):
         failures = _told(context, walks)
-    except (BudgetSpent, TargetUnreachable):
-        pass
+    except (BudgetSpent, TargetUnreachable) as why:
+        reason = ended(why)
     judged = sum(len(w.steps) for w in walks)
-    yield CaseJudged(
+    return CaseJudged(
         "stateful",
-        LAW,
-        "histories agree with the model",
+        unit,
+        NAME,
         failures[0].area if failures else "state",
         "failed" if failures else "passed" if judged else "not judged",
-        "" if judged else "no history was walked",
+        reason or ("" if judged else "no history was walked"),
         judged,
         context.target.requests - requests,
         time.perf_counter() - begun,
@@ -480,7 +490,7 @@ def _told(context: Context, walks: Sequence[Walk]) -> tuple[Failure, ...]:
     return (
         Failure(
             law=LAW,
-            name="histories agree with the model",
+            name=NAME,
             area=AREA_BY_ASPECT.get(why.aspect, "state"),
             promise=PROMISE,
             expected=why.expected,
@@ -503,7 +513,7 @@ def _told(context: Context, walks: Sequence[Walk]) -> tuple[Failure, ...]:
 
 def replay_history(context: Context, steps: Sequence[Sequence[Any]]) -> Parted | None:
     """Walk a recorded history again, and return where it parts from the model, if it does."""
-    walk = Walk(context, cast_for(context, 900))
+    walk = Walk(context, cast_for(context, "again"))
     try:
         for name, arguments in steps:
             walk.step(name, arguments)

@@ -2,12 +2,11 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from conformance.failures import Failure
 from conformance.laws import LAWS, Law
 from conformance.laws.world import Connector, NotJudged, World
-from conformance.phases.registry import Context, phase
+from conformance.phases.registry import Context, ended, phase, unjudged
 from conformance.run_events import CaseJudged, Outcome
 from conformance.target import BudgetSpent, GuardRefused, Target, TargetUnreachable
 
@@ -58,6 +57,7 @@ def judge(
 ) -> Judgement:
     """Judge one law in a fresh world."""
     world = World(target, law, seed, catalogue, turn)
+    target.judging(law.id)
     started, requests = time.perf_counter(), target.requests
     outcome: Outcome = "passed"
     reason = ""
@@ -92,32 +92,13 @@ def judge(
     return Judgement(case, world)
 
 
-def run(
-    laws: Iterable[Law], target: Target, seed: int, catalogue: tuple[Connector, ...]
-) -> Iterator[CaseJudged]:
+def run(laws: Iterable[Law], context: Context) -> Iterator[CaseJudged]:
     """Judge laws one after the other."""
     for law in laws:
         try:
-            first = judge(law, target, seed, catalogue)
+            yield judge(law, context.target, context.seed, context.catalogue, context.turn()).case
         except BudgetSpent as why:
-            yield CaseJudged(
-                "laws", law.id, law.name, law.area, "not judged", f"the run ended: {why}", 0, 0, 0.0
-            )
-            continue
-        yield first.case
-
-
-def again(
-    case: CaseJudged, target: Target, seed: int, catalogue: tuple[Connector, ...], turns: int
-) -> list[tuple[Failure, ...]]:
-    """Judge a law some more times, each in a world of its own, and return the failures of each."""
-    law = LAWS[case.id]
-    return [judge(law, target, seed, catalogue, turn + 1).case.failures for turn in range(turns)]
-
-
-def unsure(case: CaseJudged, why: str) -> CaseJudged:
-    """Return the case as not judged."""
-    return replace(case, outcome="not judged", reason=why, failures=())
+            yield unjudged("laws", law.id, law.name, law.area, ended(why))
 
 
 @phase(
@@ -127,7 +108,6 @@ def unsure(case: CaseJudged, why: str) -> CaseJudged:
 )
 def judge_laws(context: Context) -> Iterator[CaseJudged]:
     """Judge the laws that were chosen, those first that failed in the run before."""
-    laws = sorted(
-        chosen(context.only, context.shard), key=lambda item: item.id not in context.first
-    )
-    yield from run(laws, context.target, context.seed, context.catalogue)
+    laws = [law for law in chosen(context.only, context.shard) if context.wanted(law.id)]
+    laws.sort(key=lambda item: item.id not in context.first)
+    yield from run(laws, context)

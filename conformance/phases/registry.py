@@ -1,4 +1,8 @@
-"""The register of phases, and what each works with."""
+"""The register of phases, and what each works with.
+
+A phase judges units: a law, an operation, a batch of histories. Each unit is a case with an id of
+its own, so that a run can go on where another stopped, and a failure can be judged again alone.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,10 +13,26 @@ from conformance.profiles import Profile
 from conformance.run_events import CaseJudged
 from conformance.target import Target
 
+ENDED = "the run ended"
+
+
+def ended(why: object) -> str:
+    """Return the reason of a unit that the end of the run has cut off."""
+    return f"{ENDED}: {why}"
+
+
+def everything(unit: str) -> bool:
+    """Want every unit of a phase."""
+    del unit
+    return True
+
 
 @dataclass(frozen=True)
 class Context:
-    """What a phase works with."""
+    """What a phase works with; it judges the units that are wanted.
+
+    A run of many rounds judges each unit again with the seed of the round, in worlds of their own.
+    """
 
     target: Target
     judge: Judge
@@ -23,6 +43,12 @@ class Context:
     profile: Profile
     broken: Callable[[], frozenset[str]]
     first: tuple[str, ...] = ()
+    wanted: Callable[[str], bool] = everything
+    round: int = 1
+
+    def turn(self, number: int = 0) -> int:
+        """Return the number that sets worlds of this round apart from those of all others."""
+        return number + 100 * (self.round - 1)
 
 
 @dataclass(frozen=True)
@@ -31,6 +57,11 @@ class Phase:
     help: str
     total: Callable[[Context], int]
     run: Callable[[Context], Iterator[CaseJudged]]
+
+
+def unjudged(phase: str, id: str, name: str, area: str, reason: str) -> CaseJudged:
+    """Return the case of a unit that could not be judged, and why."""
+    return CaseJudged(phase, id, name, area, "not judged", reason, 0, 0, 0.0)
 
 
 PHASES: dict[str, Phase] = {}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from conformance.failures import Answer, Exchange, Failure, Request
-from conformance.phases.registry import Context, phase
+from conformance.phases.registry import Context, ended, phase
 from conformance.run_events import CaseJudged, Outcome
 from conformance.target import BudgetSpent, HttpTransport, Principal, TargetUnreachable
 
@@ -95,6 +95,8 @@ def judge_robustness(context: Context) -> Iterator[CaseJudged]:
     who = Principal(app, f"{target.prefix}rob")
     host = urlsplit(target.base_url).netloc
     for aspect, wire in _wires(host, app.key, app.id).items():
+        if not context.wanted(f"{LAW} {aspect}"):
+            continue
         begun = time.perf_counter()
         status, seconds = _send(target.base_url, wire)
         target.requests += 1
@@ -112,7 +114,7 @@ def judge_robustness(context: Context) -> Iterator[CaseJudged]:
         except TargetUnreachable as why:
             wrong = f"the next request got no answer: {why}"
         except BudgetSpent as why:
-            reason = str(why)
+            reason = ended(why)
         failures: tuple[Failure, ...] = ()
         if wrong:
             shown = Request("GET", "/vault/consumers", (("limit", "1"),))

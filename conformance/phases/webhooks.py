@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -16,7 +16,7 @@ from conformance.failures import Answer, Request
 from conformance.laws.registry import LAWS, law
 from conformance.laws.world import Connector, NotJudged, World
 from conformance.phases.laws import judge
-from conformance.phases.registry import Context, phase
+from conformance.phases.registry import Context, ended, phase, unjudged
 from conformance.run_events import CaseJudged
 from conformance.target import BudgetSpent, Principal, Transport
 
@@ -289,6 +289,9 @@ def judge_webhooks(context: Context) -> Iterator[CaseJudged]:
     laws = [item for item in LAWS.values() if item.id.startswith("VLT-HOK")]
     if context.only and not any(item.id.startswith(context.only) for item in laws):
         return
+    laws = [item for item in laws if context.wanted(item.id)]
+    if not laws:
+        return
     subscribed = ""
     if context.profile.may_write:
         RECEIVER.deliveries.clear()
@@ -297,25 +300,16 @@ def judge_webhooks(context: Context) -> Iterator[CaseJudged]:
     try:
         for item in laws:
             if not subscribed:
-                yield CaseJudged(
-                    "webhooks",
-                    item.id,
-                    item.name,
-                    item.area,
-                    "not judged",
-                    "the deployment cannot be told to deliver to us",
-                    0,
-                    0,
-                    0.0,
-                )
+                why = "the deployment cannot be told to deliver to us"
+                yield unjudged("webhooks", item.id, item.name, item.area, why)
                 continue
             try:
-                case = judge(item, context.target, context.seed, context.catalogue).case
-            except BudgetSpent as why:
-                case = CaseJudged(
-                    "webhooks", item.id, item.name, item.area, "not judged", str(why), 0, 0, 0.0
-                )
-            yield case
+                case = judge(
+                    item, context.target, context.seed, context.catalogue, context.turn()
+                ).case
+            except BudgetSpent as spent:
+                case = unjudged("webhooks", item.id, item.name, item.area, ended(spent))
+            yield replace(case, phase="webhooks")
     finally:
         if subscribed:
             _control(context.target.transport, "DELETE", subscribed)

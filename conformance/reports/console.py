@@ -8,6 +8,7 @@ from conformance.run_events import (
     CaseJudged,
     PhaseStarted,
     Progress,
+    PromiseBroken,
     RunEvent,
     RunFinished,
     RunStarted,
@@ -24,6 +25,7 @@ class Console:
         self.target, self._out, self._quiet = target, out, quiet
         self._live = out.isatty() and not quiet
         self._base_url = target.base_url
+        self._told: set[str] = set()
 
     def __call__(self, event: RunEvent) -> None:
         """Take one event."""
@@ -33,11 +35,17 @@ class Console:
                 f"conformance {event.version} · {event.base_url} · {event.profile} · seed {event.seed} · run {event.run_id}"
             )
             self._say(f"found: {can or 'nothing special'}")
+            if event.taken_over:
+                self._say(f"taken over from the run that stopped: {event.taken_over} cases")
         elif isinstance(event, PhaseStarted) and not self._quiet:
             self._say(f"{event.phase}: {event.total or 'some'} cases")
         elif isinstance(event, CaseJudged):
             if event.outcome == "failed" and not self._quiet:
                 self._say(f"  ✗ {event.id} {event.name}")
+        elif isinstance(event, PromiseBroken):
+            if event.failure.key not in self._told and not self._quiet:
+                self._told.add(event.failure.key)
+                self._say(f"  ✗ {event.failure.key} {event.failure.name}")
         elif isinstance(event, Progress) and self._live:
             left = f"{event.seconds_left:4.0f} s left" if event.seconds_left is not None else ""
             line = f"  {event.phase} {event.done}/{event.total or '?'} · {event.requests} requests · {event.failures} failures · {left} · {event.what}"
@@ -79,6 +87,8 @@ class Console:
         )
         if ended.residue:
             self._say(", ".join(f"{name} {count}" for name, count in ended.residue.items()))
+        if ended.partial:
+            self._say(f"partial: {ended.partial}; the verdict is on what was judged")
         known = f"level {ended.level}" if ended.level in LEVELS else "no level reached"
         count = f"{len(ended.causes)} causes" if len(ended.causes) != 1 else "1 cause"
         self._say(

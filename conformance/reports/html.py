@@ -42,7 +42,10 @@ def render(events: Sequence[RunEvent], target: Target) -> str:
     blocks = "".join(_cause(c, "fails", target) for c in ended.causes)
     blocks += "".join(_cause(c, "warn", target) for c in ended.warnings)
     rows = "".join(_row(case) for case in cases)
-    notes = "".join(f"<p>{escape(note)}</p>" for note in ended.notes)
+    told = (
+        [f"Partial: {ended.partial}. The verdict is on what was judged."] if ended.partial else []
+    )
+    notes = "".join(f"<p>{escape(note)}</p>" for note in (*told, *ended.notes))
     verdict = f"{ended.outcome}, level {ended.level}"
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
@@ -91,8 +94,9 @@ def _row(case: CaseJudged) -> str:
     text = escape(f"{case.id} {case.name} {case.area} {case.outcome}".lower(), quote=True)
     kind = {"failed": "fails", "passed": "conforms"}.get(case.outcome, "notjudged")
     why = f" ({escape(case.reason)})" if case.reason else ""
+    again = f" (round {case.round})" if case.round > 1 else ""
     return (
-        f'<tr data-text="{text}"><td>{escape(case.id)} {escape(case.name)}</td><td>{escape(case.area)}</td>'
+        f'<tr data-text="{text}"><td>{escape(case.id)} {escape(case.name)}{again}</td><td>{escape(case.area)}</td>'
         f'<td class="{kind}">{case.outcome}{why}</td><td class="n">{case.judged}</td><td class="n">{case.requests}</td>'
         f'<td class="n">{case.seconds * 1000:.0f}</td></tr>'
     )

@@ -25,7 +25,7 @@ def render(events: Sequence[RunEvent], target: Target) -> str:
             suite,
             "testcase",
             classname=f"{case.phase}.{case.area}",
-            name=f"{case.id} {case.name}",
+            name=f"{case.id} {case.name}" + (f" (round {case.round})" if case.round > 1 else ""),
             time=f"{case.seconds:.3f}",
         )
         if case.outcome == "failed":
@@ -57,6 +57,9 @@ def render(events: Sequence[RunEvent], target: Target) -> str:
             SubElement(test, "failure", message=_clean(cause.failure.promise)).text = _clean(
                 cause.failure.seen
             )
+    if ended and ended.partial:
+        test = SubElement(checks, "testcase", classname="run", name="the run is whole")
+        SubElement(test, "skipped", message=_clean(f"partial: {ended.partial}"))
     for suite in (*suites.values(), checks):
         suite.set("tests", str(len(suite)))
         suite.set("failures", str(len(suite.findall(".//failure"))))

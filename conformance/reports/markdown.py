@@ -42,6 +42,8 @@ def render(events: Sequence[RunEvent], target: Target) -> str:
         "| --- | --- |",
         *(f"| {a} | {r} |" for a, r in ended.areas.items()),
     ]
+    if ended.partial:
+        lines += ["", f"Partial: {ended.partial}. The verdict is on what was judged."]
     lines += ["", *(f"- {n}" for n in ended.notes)]
     lines += [f"- not judged: {law}: {why}" for law, why in ended.not_judged.items()]
     return "\n".join(lines) + "\n"

@@ -9,7 +9,10 @@ from conformance import run_events
 from conformance.failures import plain
 from conformance.run_events import RunEvent
 
-_EVENTS = ("RunStarted", "PhaseStarted", "CaseJudged", "PhaseFinished", "Progress", "RunFinished")
+_EVENTS = (
+    *("RunStarted", "PhaseStarted", "CaseJudged", "PromiseBroken", "PhaseFinished", "Progress"),
+    "RunFinished",
+)
 
 SCHEMA: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from conformance.cleaning import clean
 from conformance.contract import load
-from conformance.engine import Plan, Run, clean
+from conformance.engine import Plan, Run
 from conformance.profiles import PROFILES
 from conformance.run_events import RunFinished
 from conformance.target import Application, Ledger, Target, TargetUnreachable, WsgiTransport

@@ -1,0 +1,54 @@
+"""The folder of a run: its reports, recordings of its failures, and what a next run reads there."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from conformance.replaying import Recording
+from conformance.reports import har, html, junit, markdown, ndjson, sarif
+from conformance.run_events import RunEvent, RunFinished
+from conformance.target import Target
+
+
+def write(folder: Path, events: Sequence[RunEvent], target: Target) -> None:
+    """Write every report of a run, with secrets as placeholders.
+
+    The last event is a `RunFinished`; a run that was stopped has one too, which says so.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    hide = target.secrets.hidden
+    texts = {
+        "junit.xml": junit.render(events, target),
+        "events.ndjson": ndjson.render(events),
+        "report.html": html.render(events, target),
+        "failures.har": har.render(events, target),
+        "results.sarif": sarif.render(events),
+        "summary.md": markdown.render(events, target),
+    }
+    for name, text in texts.items():
+        _put(folder / name, hide(text))
+    _put(folder / "events.schema.json", json.dumps(ndjson.SCHEMA, indent=2))
+    ended = next((e for e in events if isinstance(e, RunFinished)), None)
+    failures = folder / "failures"
+    failures.mkdir(exist_ok=True)
+    for old in failures.glob("*.json"):
+        old.unlink()
+    for cause in ended.causes if ended else ():
+        name = cause.failure.key.replace(":", "-").replace(" ", "-").replace("/", "-")
+        recording = Recording.of(cause.failure, target.base_url)
+        _put(failures / f"{name}.json", hide(recording.text()))
+    keys = sorted({c.failure.key for c in ended.causes}) if ended else []
+    _put(folder / "baseline.txt", "".join(f"{key}\n" for key in keys))
+
+
+def failed_before(folder: Path) -> tuple[str, ...]:
+    """Return the laws that failed in the run before, to be judged first."""
+    known = folder / "failures"
+    return tuple(sorted({Recording.read(path).law for path in known.glob("*.json")}))
+
+
+def _put(path: Path, text: str) -> None:
+    """Write a file whole or not at all: what stops a run may stop this too."""
+    new = path.with_name(path.name + ".new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)

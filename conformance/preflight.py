@@ -1,0 +1,93 @@
+"""What a run finds out before it judges: who answers, who is let in, what can be done there."""
+
+from dataclasses import replace
+
+from conformance.laws import LAWS
+from conformance.laws.world import Connector, NotJudged, World, read_catalogue
+from conformance.target import Principal, Target, TargetUnreachable
+
+
+class Unjudgeable(Exception):
+    """The run cannot begin: nobody answers, or the credentials are refused."""
+
+
+def look(target: Target, seed: int) -> tuple[Connector, ...]:
+    """Return the catalogue of the deployment, and note in the target what it can do.
+
+    Raises `Unjudgeable` before anything is written.
+    """
+    applications = target.applications
+    who = Principal(applications[0], target.consumer or f"{target.prefix}preflight")
+    _let_in(target, who)
+    if len(applications) > 1:
+        _let_in(target, Principal(applications[1], who.consumer_id))
+    catalogue: tuple[Connector, ...] = ()
+    if target.profile.may_write or target.consumer:
+        catalogue = read_catalogue(target.call("connectionsAll", who).answer)
+    if target.profile.may_write:
+        _measure_lag(target, who)
+        _find_consent(target, seed, catalogue)
+    target.capabilities.setdefault("connectors", str(len(catalogue)))
+    return catalogue
+
+
+def _let_in(target: Target, who: Principal) -> None:
+    try:
+        answer = target.call("consumersAll", who, query={"limit": 1}).answer
+    except TargetUnreachable as error:
+        raise Unjudgeable(f"nobody answers at {target.base_url}: {error}") from error
+    if answer.status in {401, 403}:
+        raise Unjudgeable(
+            f"the credentials of {who.application.id!r} are refused (HTTP {answer.status})"
+        )
+    if answer.status == 404 and not isinstance(answer.json, dict):
+        raise Unjudgeable(f"{target.base_url} is no Vault: GET /vault/consumers answered 404")
+
+
+def _measure_lag(target: Target, who: Principal) -> None:
+    """See whether reads lag behind writes, and by how much."""
+    clock = target.clock
+    named = Principal(who.application, f"{target.prefix}lag")
+    answer = target.call("consumersAdd", named, body={"consumer_id": named.consumer_id}).answer
+    if not answer.is_good:
+        return
+    begun = clock.now()
+    patience = max(6.0, target.profile.patience)
+    while not target.call("consumersOne", named).answer.is_good:
+        if clock.now() - begun > patience:
+            return
+        clock.sleep(0.25)
+    lag = clock.now() - begun
+    if lag > 0.2:
+        target.lag = max(1.25 * lag + 0.25, target.profile.patience)
+        target.capabilities["lag"] = f"{lag:.2f} s"
+
+
+def _find_consent(target: Target, seed: int, catalogue: tuple[Connector, ...]) -> None:
+    """See whether consent can be given without a person."""
+    if "consent" in target.capabilities:
+        if target.capabilities["consent"] == "none":
+            del target.capabilities["consent"]
+        return
+    for way in ("mock", "code"):
+        target.capabilities["consent"] = way
+        world = World(target, LAWS["VLT-OAU-04"], seed, catalogue, turn=90)
+        world.law = replace(world.law, id=f"VLT-consent-{way}")
+        try:
+            rows = [c for c in catalogue if c.redirects and not c.before and not c.required]
+            rows = rows or [c for c in catalogue if c.redirects and not c.before]
+            world.need(rows, "no connector asks for consent")
+            who = world.who(way)
+            world.add(who, rows[0])
+            url = world.one(who, rows[0]).get("authorize_url")
+            world.need(isinstance(url, str), "no authorize_url")
+            _, answers = world.consent(str(url))
+        except NotJudged:
+            continue
+        steps = [e.operation_id for e in world.exchanges]
+        if way == "mock" and "connectionsCallback" in steps:
+            return
+        last = answers[-1]
+        if way == "code" and 300 <= last.status < 400 and "error" not in last.location:
+            return
+    del target.capabilities["consent"]

@@ -1,0 +1,77 @@
+"""What cases and failures come to: causes, areas, the level reached, and what was exercised."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from conformance.checks import CHECKS
+from conformance.failures import AREAS, LEVEL_BY_AREA, LEVELS, Cause, Failure, grouped
+from conformance.laws import LAWS
+from conformance.run_events import CaseJudged
+from conformance.target import Target
+
+
+def causes(failures: Sequence[Failure]) -> list[Cause]:
+    """Group failures by cause: what builds on a broken law stands under it."""
+    builds_on: dict[str, Sequence[str]] = {law.id: law.builds_on for law in LAWS.values()}
+    builds_on |= {c.id: c.builds_on for c in CHECKS.values()}
+    for failure in failures:
+        extra = failure.replay.get("builds_on")
+        if extra:
+            builds_on[failure.law] = tuple(extra)
+    return grouped(failures, builds_on)
+
+
+def areas(
+    failures: Sequence[Failure], cases: Sequence[CaseJudged], checked: Mapping[str, int]
+) -> dict[str, str]:
+    """Say of each area whether it conforms, fails, or was not judged."""
+    broken = {f.area for f in failures}
+    judged = {c.area for c in cases if c.outcome in {"passed", "failed", "waived"}}
+    judged |= {CHECKS[i].area for i, n in checked.items() if n and i in CHECKS}
+    return {
+        a: "fails" if a in broken else "conforms" if a in judged else "not judged" for a in AREAS
+    }
+
+
+def level(areas: Mapping[str, str]) -> str:
+    """Return the last level of which every area conforms, and of those before it."""
+    reached = "none"
+    for name in LEVELS:
+        if any(areas[a] != "conforms" for a in AREAS if LEVEL_BY_AREA[a] == name):
+            break
+        reached = name
+    return reached
+
+
+def not_judged(cases: Sequence[CaseJudged]) -> dict[str, str]:
+    """Say what no round has judged, and why."""
+    judged = {c.id for c in cases if c.outcome != "not judged"}
+    return {c.id: c.reason for c in cases if c.id not in judged}
+
+
+def coverage(target: Target, cases: Sequence[CaseJudged]) -> dict[str, Any]:
+    """Tell which operations, statuses and parameters of the contract were exercised."""
+    operations = target.contract.operations
+    statuses = {f"{op} {status}": n for (op, status), n in sorted(target.observed.items())}
+    declared = [
+        f"{o.operation_id} {s}" for o in operations.values() for s in o.statuses if s != 402
+    ]
+    parameters = [
+        f"{o.operation_id} query {p.name}"
+        for o in operations.values()
+        for p in o.parameters
+        if p.place == "query"
+    ]
+    sent = {f"{op} {n.partition('[')[0]}" for op, names in target.exercised.items() for n in names}
+    judged = {c.id for c in cases if c.id in LAWS and c.outcome != "not judged"}
+    return {
+        "operations": sorted({op for op, _ in target.observed}),
+        "operations_total": len(operations),
+        "answers": statuses,
+        "answers_seen": len([s for s in declared if s in statuses]),
+        "answers_declared": len(declared),
+        "parameters_seen": len([p for p in parameters if p in sent]),
+        "parameters_declared": len(parameters),
+        "laws_judged": len(judged),
+        "laws_total": len(LAWS),
+    }
