@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 Json = Mapping[str, Any]
+NOTHING: Json = {}
+"""An empty mapping, held once for the many that are empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +72,10 @@ class Connection:
     created_at: int
     updated_at: int | None = None
     enabled: bool = True
-    settings: Json = field(default_factory=dict)
-    metadata: Json = field(default_factory=dict)
+    settings: Json = field(default_factory=lambda: NOTHING)
+    metadata: Json = field(default_factory=lambda: NOTHING)
     token: AccessToken | None = None
-    configuration: Mapping[str, Json] = field(default_factory=dict)
+    configuration: Mapping[str, Json] = field(default_factory=lambda: NOTHING)
 
     @property
     def id(self) -> str:

@@ -1,152 +1,256 @@
 """Log entries of an application in memory: bounded, filtered through an index, read both ways.
 
-Entries of a consumer lie in one bucket for each facet (unified API, connector, status). A filter
-chooses buckets and a page is merged from them, so that its cost follows from its length and the
-number of facets, never from the number of entries.
+Entries are numbered in the order of their writing. Those of a consumer lie in one bucket for each
+facet (unified API, connector, status): a filter chooses buckets and a page is merged from them, so
+that its cost follows from its length and the number of facets, never from the number of entries.
+
+What was written before the logbook was copied lies on shelves that both share and neither changes;
+each writes on in buckets of its own.
 """
 
+from array import array
 from bisect import bisect_left, bisect_right
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Iterator
 from heapq import merge
 from itertools import islice
+from typing import Any
 
 from mockvault.domain.entities import LogEntry
 from mockvault.store.base import LogsFilter, Page, Position
 
 Facet = tuple[str, str, int]
-Numbered = tuple[int, LogEntry]
+Numbered = tuple[int, tuple[Any, ...]]
+_FEW = 64
 
 
 class _Bucket:
-    """Entries of one facet in the order of their numbers; the oldest leave at the head."""
+    """Entries of one facet of a consumer in the order of their numbers.
 
-    __slots__ = ("entries", "head", "numbers")
+    They are plain tuples, which the garbage collector stops looking at.
+    """
 
-    def __init__(self) -> None:
-        self.numbers: list[int] = []
-        self.entries: list[LogEntry] = []
+    __slots__ = ("consumer_id", "entries", "facet", "head", "numbers")
+
+    def __init__(self, consumer_id: str, facet: Facet) -> None:
+        self.consumer_id = consumer_id
+        self.facet = facet
+        self.numbers = array("q")
+        self.entries: list[tuple[Any, ...]] = []
         self.head = 0
 
     def __len__(self) -> int:
-        return len(self.numbers) - self.head
-
-    def append(self, number: int, entry: LogEntry) -> None:
-        self.numbers.append(number)
-        self.entries.append(entry)
+        return len(self.entries) - self.head
 
     def drop_oldest(self) -> None:
+        self.entries[self.head] = ()
         self.head += 1
-        if self.head > 64 and self.head * 2 > len(self.numbers):
+        if self.head > _FEW and self.head * 2 > len(self.entries):
             del self.numbers[: self.head], self.entries[: self.head]
             self.head = 0
 
-    def older_than(self, number: int) -> Iterator[Numbered]:
-        """Yield entries below `number`, newest first."""
-        for index in range(bisect_left(self.numbers, number) - 1, self.head - 1, -1):
+    def extend(self, other: "_Bucket", lowest: int) -> None:
+        """Add the entries of a later bucket, but those below a number."""
+        first = max(other.head, bisect_left(other.numbers, lowest))
+        self.numbers.extend(other.numbers[first:])
+        self.entries.extend(other.entries[first:])
+
+    def older_than(self, number: int, lowest: int) -> Iterator[Numbered]:
+        """Yield entries below `number`, and not below `lowest`, newest first."""
+        numbers, entries = self.numbers, self.entries
+        for index in range(bisect_left(numbers, number) - 1, self.head - 1, -1):
+            if numbers[index] < lowest:
+                return
+            yield numbers[index], entries[index]
+
+    def newer_than(self, number: int, lowest: int) -> Iterator[Numbered]:
+        """Yield entries above `number`, and not below `lowest`, oldest first."""
+        first = bisect_right(self.numbers, max(number, lowest - 1))
+        for index in range(max(self.head, first), len(self.entries)):
             yield self.numbers[index], self.entries[index]
 
-    def newer_than(self, number: int) -> Iterator[Numbered]:
-        """Yield entries above `number`, oldest first."""
-        for index in range(max(self.head, bisect_right(self.numbers, number)), len(self.numbers)):
-            yield self.numbers[index], self.entries[index]
 
-    def copy(self) -> "_Bucket":
-        twin = _Bucket()
-        twin.numbers, twin.entries = self.numbers[self.head :], self.entries[self.head :]
-        return twin
+_Buckets = dict[str, dict[Facet, _Bucket]]
+
+
+class _Shelf:
+    """Entries that are written to no more: their buckets, and whose each number is, in order."""
+
+    __slots__ = ("buckets", "first", "owners")
+
+    def __init__(self, first: int, owners: list[str], buckets: _Buckets) -> None:
+        self.first = first
+        self.owners = owners
+        self.buckets = buckets
+
+    @property
+    def end(self) -> int:
+        """The number after the last one."""
+        return self.first + len(self.owners)
+
+    def joined(self, later: "_Shelf", lowest: int) -> "_Shelf":
+        """Return one shelf for this and the next, without what lies below a number."""
+        first = max(self.first, lowest)
+        buckets: _Buckets = {}
+        for shelf in (self, later):
+            for consumer_id, facets in shelf.buckets.items():
+                mine = buckets.setdefault(consumer_id, {})
+                for facet, bucket in facets.items():
+                    twin = mine.get(facet)
+                    if twin is None:
+                        twin = mine[facet] = _Bucket(consumer_id, facet)
+                    twin.extend(bucket, first)
+        return _Shelf(first, self.owners[first - self.first :] + later.owners, buckets)
 
 
 class Logbook:
-    """The log entries of one application, `capacity` of them at most."""
+    """The log entries of one application, the latest `capacity` that were written."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.evicted = 0
         self._next = 1
-        self._buckets: dict[str, dict[Facet, _Bucket]] = {}
-        self._order: deque[tuple[str, Facet]] = deque()
+        self._oldest = 1  # below this number everything made room
+        self._shelves: tuple[_Shelf, ...] = ()
+        # below this number a consumer's entries are forgotten; the lowest numbers stand first
+        self._begins: OrderedDict[str, int] = OrderedDict()
+        self._own: _Buckets = {}
+        self._own_order: list[_Bucket] = []
+        self._own_head = 0
 
     def __len__(self) -> int:
-        return sum(len(bucket) for facets in self._buckets.values() for bucket in facets.values())
+        return sum(1 for _ in self.entries())
 
     def append(self, entry: LogEntry) -> None:
         """Keep the entry as the newest; the oldest of the application makes room."""
-        facets = self._buckets.get(entry.consumer_id)
+        consumer_id, facet = entry.consumer_id, entry.facet
+        facets = self._own.get(consumer_id)
         if facets is None:
-            facets = self._buckets[entry.consumer_id] = {}
-        facet = entry.facet
+            facets = self._own[consumer_id] = {}
         bucket = facets.get(facet)
         if bucket is None:
-            bucket = facets[facet] = _Bucket()
-        bucket.append(self._next, entry)
-        self._order.append((entry.consumer_id, facet))
+            bucket = facets[facet] = _Bucket(consumer_id, facet)
+        bucket.numbers.append(self._next)
+        bucket.entries.append(tuple(entry))
+        self._own_order.append(bucket)
         self._next += 1
-        if len(self._order) > self.capacity:
+        if self._next - self._oldest > self.capacity:
             self._evict()
 
     def _evict(self) -> None:
-        consumer_id, facet = self._order.popleft()
-        facets = self._buckets.get(consumer_id)
-        bucket = facets.get(facet) if facets else None
-        if facets is None or bucket is None:
+        number = self._oldest
+        self._oldest += 1
+        begins = self._begins
+        while begins and begins[next(iter(begins))] <= number:
+            begins.popitem(last=False)  # all that was forgotten is gone
+        if self._shelves and number < self._shelves[-1].end:
+            shelf = self._shelves[0]
+            if number >= shelf.end:
+                self._shelves = self._shelves[1:]
+                shelf = self._shelves[0]
+            if number >= begins.get(shelf.owners[number - shelf.first], 0):
+                self.evicted += 1
+            return
+        self._shelves = ()
+        bucket = self._own_order[self._own_head]
+        self._own_head += 1
+        if self._own_head > _FEW and self._own_head * 2 > len(self._own_order):
+            del self._own_order[: self._own_head]
+            self._own_head = 0
+        if number < begins.get(bucket.consumer_id, 0):
             return  # the consumer was deleted with the entries
-        bucket.drop_oldest()
         self.evicted += 1
+        bucket.drop_oldest()
         if not bucket:
-            del facets[facet]
+            facets = self._own[bucket.consumer_id]
+            del facets[bucket.facet]
             if not facets:
-                del self._buckets[consumer_id]
+                del self._own[bucket.consumer_id]
 
     def forget(self, consumer_id: str) -> None:
         """Drop every entry of a consumer."""
-        if self._buckets.pop(consumer_id, None) is not None:
-            self._order = deque(place for place in self._order if place[0] != consumer_id)
+        had = self._own.pop(consumer_id, None) is not None
+        if had or any(consumer_id in shelf.buckets for shelf in self._shelves):
+            self._begins[consumer_id] = self._next
+            self._begins.move_to_end(consumer_id)
 
     def page(
         self, consumer_id: str, wanted: LogsFilter, position: Position, limit: int
     ) -> Page[LogEntry]:
         """Return a page of the consumer's entries, newest first."""
+        lowest = max(self._oldest, self._begins.get(consumer_id, 0))
         buckets = [
             bucket
-            for facet, bucket in self._buckets.get(consumer_id, {}).items()
+            for facets in self._facets(consumer_id, lowest)
+            for facet, bucket in facets.items()
             if wanted.admits(facet)
         ]
         start = self._next if position.key is None else position.key
         if position.backward:
-            newer = merge(*(bucket.newer_than(start) for bucket in buckets), key=_number)
+            newer = merge(*(each.newer_than(start, lowest) for each in buckets), key=_number)
             found = list(islice(newer, limit + 1))
             more_before, more_after = len(found) > limit, True
             found = found[:limit][::-1]
         else:
             older = merge(
-                *(bucket.older_than(start) for bucket in buckets), key=_number, reverse=True
+                *(each.older_than(start, lowest) for each in buckets), key=_number, reverse=True
             )
             found = list(islice(older, limit + 1))
             more_before, more_after = position.key is not None, len(found) > limit
             found = found[:limit]
         return Page(
-            items=[entry for _, entry in found],
+            items=[LogEntry._make(entry) for _, entry in found],
             before=found[0][0] if found and more_before else None,
             after=found[-1][0] if found and more_after else None,
         )
 
+    def _facets(self, consumer_id: str, lowest: int) -> Iterator[dict[Facet, _Bucket]]:
+        for shelf in self._shelves:
+            if shelf.end > lowest and consumer_id in shelf.buckets:
+                yield shelf.buckets[consumer_id]
+        if consumer_id in self._own:
+            yield self._own[consumer_id]
+
     def entries(self) -> Iterator[LogEntry]:
         """Yield every entry, oldest first."""
-        buckets = [bucket for facets in self._buckets.values() for bucket in facets.values()]
-        for _, entry in merge(*(bucket.newer_than(0) for bucket in buckets), key=_number):
-            yield entry
+        every = [
+            bucket.newer_than(0, max(self._oldest, self._begins.get(consumer_id, 0)))
+            for buckets in (*(shelf.buckets for shelf in self._shelves), self._own)
+            for consumer_id, facets in buckets.items()
+            for bucket in facets.values()
+        ]
+        for _, entry in merge(*every, key=_number):
+            yield LogEntry._make(entry)
 
     def copy(self) -> "Logbook":
-        """Return a logbook that goes its own way."""
+        """Return a logbook that goes its own way; both share what was written until now."""
+        self._put_on_shelf()
         twin = Logbook(self.capacity)
-        twin.evicted, twin._next = self.evicted, self._next
-        twin._buckets = {
-            consumer_id: {facet: bucket.copy() for facet, bucket in facets.items()}
-            for consumer_id, facets in self._buckets.items()
-        }
-        twin._order = self._order.copy()
+        twin.evicted, twin._next, twin._oldest = self.evicted, self._next, self._oldest
+        twin._shelves = self._shelves
+        twin._begins = self._begins.copy()
         return twin
+
+    def keep(self, capacity: int) -> None:
+        """Keep so many from now on; those that are too many make room."""
+        self.capacity = capacity
+        while self._next - self._oldest > capacity:
+            self._evict()
+
+    def _put_on_shelf(self) -> None:
+        """Begin new buckets, and join shelves so that they are few: each twice its next at least.
+
+        An entry is moved once for each time that what it lies with doubles.
+        """
+        if not self._own_order:
+            return
+        owners = [bucket.consumer_id for bucket in self._own_order[self._own_head :]]
+        shelves = [*self._shelves, _Shelf(self._next - len(owners), owners, self._own)]
+        self._own, self._own_order, self._own_head = {}, [], 0
+        while len(shelves) > 1 and len(shelves[-2].owners) < 2 * len(shelves[-1].owners):
+            later = shelves.pop()
+            shelves.append(shelves.pop().joined(later, self._oldest))
+        self._shelves = tuple(shelves)
 
 
 def _number(numbered: Numbered) -> int:

@@ -1,15 +1,14 @@
-"""One application's state in memory: dictionaries of immutable values, with an index for each list.
+"""One application's state in memory: an account for each consumer, with an index for each list.
 
-What belongs to a consumer is one dictionary that is replaced, never changed, when something in it
-changes: a snapshot is a copy of the outer dictionaries alone.
+Accounts are values of two ages. Those of the past lie in dictionaries that snapshots and stores
+share and nobody changes; one that is written to is copied first, and belongs to this store until
+the next snapshot. So a snapshot, a restore and one more application of the same world cost what was
+written since, never what there is.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
-
-from sortedcontainers import SortedDict
 
 from mockvault.domain.entities import (
     Connection,
@@ -21,70 +20,174 @@ from mockvault.domain.entities import (
 from mockvault.domain.history import CallHistory
 from mockvault.store.base import LogsFilter, Page, Position
 from mockvault.store.logbook import Logbook
+from mockvault.store.ordering import Ordering
 
 KINDS = ("unify", "proxy", "vault")
 LOG_CAPACITY = 50_000
+SECRETS = 10_000
+_MANY = 1_024
+"""Accounts that a snapshot copies without another thought."""
 
-_Connections = dict[tuple[str, str], Connection]
-_Mappings = dict[tuple[str, str, str], CustomMapping]
+_ConnectionKey = tuple[str, str]
+_MappingKey = tuple[str, str, str]
+_NOTHING: Any = {}
+
+
+class Account:
+    """All that belongs to one consumer id: the consumer, where there is one, and what is theirs.
+
+    `owner` is whoever may change it; for all others it is a value. `is_new` tells that there was
+    none when the owner's time began; `revision` and `activity` are 0 until it changes in that time.
+    """
+
+    __slots__ = (
+        "activity",
+        "authorizations",
+        "connections",
+        "consumer",
+        "is_new",
+        "mappings",
+        "owner",
+        "proxy",
+        "revision",
+        "unify",
+        "vault",
+    )
+
+    def __init__(self, owner: object) -> None:
+        self.owner = owner
+        self.is_new = True
+        self.revision = self.activity = 0
+        self.consumer: Consumer | None = None
+        self.connections: dict[_ConnectionKey, Connection] = _NOTHING
+        self.mappings: dict[_MappingKey, CustomMapping] = _NOTHING
+        self.authorizations: dict[_ConnectionKey, int] = _NOTHING
+        self.unify: CallHistory | None = None
+        self.proxy: CallHistory | None = None
+        self.vault: CallHistory | None = None
+
+    def copy(self, owner: object) -> "Account":
+        """Return the same account for another owner. What it holds is replaced, never changed."""
+        twin = Account(owner)
+        twin.is_new = False
+        twin.consumer, twin.connections = self.consumer, self.connections
+        twin.mappings, twin.authorizations = self.mappings, self.authorizations
+        twin.unify = self.unify and self.unify.copy()
+        twin.proxy = self.proxy and self.proxy.copy()
+        twin.vault = self.vault and self.vault.copy()
+        return twin
+
+    def clear(self) -> None:
+        """Hold no consumer and nothing of one, but how often consent was given or taken."""
+        self.consumer = None
+        self.connections, self.mappings = _NOTHING, _NOTHING
+        self.unify = self.proxy = self.vault = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing at all is known of it."""
+        return self.consumer is None and not (
+            self.connections
+            or self.mappings
+            or self.authorizations
+            or self.unify
+            or self.proxy
+            or self.vault
+        )
+
+    @property
+    def histories(self) -> dict[str, CallHistory]:
+        """The calls by their kind, of the kinds that there were any of."""
+        pairs = (("unify", self.unify), ("proxy", self.proxy), ("vault", self.vault))
+        return {kind: history for kind, history in pairs if history is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class MemorySnapshot:
-    """Everything of one application at one moment."""
+    """Everything of one application at one moment: `changed` goes before `accounts`."""
 
     sequence: int
-    consumers: dict[str, Consumer]
-    order: dict[int, str]
-    connections: dict[str, _Connections]
-    mappings: dict[str, _Mappings]
-    authorizations: dict[tuple[str, tuple[str, str]], int]
-    histories: dict[str, dict[str, CallHistory]]
+    count: int
+    accounts: dict[str, Account]
+    changed: dict[str, Account]
+    order: Ordering
     logbook: Logbook
     secrets: dict[str, tuple[int, Any]]
+
+    def all(self) -> Iterator[tuple[str, Account]]:
+        """Yield every account with its id: consumers as they are listed, then the others by id."""
+        listed = self.order.above(-1, self.count)
+        for _, consumer_id in listed:
+            yield consumer_id, self.changed.get(consumer_id) or self.accounts[consumer_id]
+        others = {**self.accounts, **self.changed}
+        for consumer_id in sorted(others.keys() - {consumer_id for _, consumer_id in listed}):
+            if not others[consumer_id].is_empty:
+                yield consumer_id, others[consumer_id]
 
 
 class MemoryStore:
     """An `ApplicationStore` in this process's memory."""
 
     def __init__(self, log_capacity: int = LOG_CAPACITY) -> None:
+        self._owner = object()
         self._sequence = 0
-        self._consumers: dict[str, Consumer] = {}
-        self._order: Any = SortedDict()
-        self._connections: dict[str, _Connections] = {}
-        self._mappings: dict[str, _Mappings] = {}
-        self._authorizations: dict[tuple[str, tuple[str, str]], int] = {}
-        self._histories: dict[str, dict[str, CallHistory]] = {}
+        self._count = 0
+        self._past: dict[str, Account] = {}
+        self._accounts: dict[str, Account] = {}
+        self._order = Ordering()
+        self._log_capacity = log_capacity
         self._logbook = Logbook(log_capacity)
         self._secrets: dict[str, tuple[int, Any]] = {}
         self._writes = 0
-        self._restored_at = 0
-        self._revisions: dict[str, int] = {}
-        self._activities: dict[str, int] = {}
+        self._since = 0
+
+    def _account(self, consumer_id: str) -> Account | None:
+        return self._accounts.get(consumer_id) or self._past.get(consumer_id)
+
+    def _mine(self, consumer_id: str) -> Account:
+        """Return the account, to be changed."""
+        account = self._accounts.get(consumer_id)
+        if account is not None and account.owner is self._owner:
+            return account
+        if account is None:
+            account = self._past.get(consumer_id)
+        account = Account(self._owner) if account is None else account.copy(self._owner)
+        self._accounts[consumer_id] = account
+        return account
+
+    def _wrote(self, consumer_id: str) -> Account:
+        """Return the account, to be changed in more than its counts."""
+        account = self._mine(consumer_id)
+        self._writes += 1
+        account.revision = account.activity = self._writes
+        return account
 
     # what has changed
 
     def revision(self, consumer_id: str) -> int:
         """Return a number that changes whenever the consumer's connections or mappings do."""
-        return self._revisions.get(consumer_id, self._restored_at)
+        account = self._accounts.get(consumer_id)
+        if account is None or account.owner is not self._owner:
+            return self._since
+        return account.revision or self._since
 
     def activity(self, consumer_id: str) -> int:
         """Return a number that changes whenever anything of the consumer does, counts included."""
-        return self._activities.get(consumer_id, self._restored_at)
+        account = self._accounts.get(consumer_id)
+        if account is None or account.owner is not self._owner:
+            return self._since
+        return account.activity or self._since
 
     def writes(self) -> int:
         """Return a number that changes whenever anything of the application does."""
         return self._writes
 
-    def _wrote(self, consumer_id: str) -> None:
-        self._writes += 1
-        self._revisions[consumer_id] = self._activities[consumer_id] = self._writes
-
     # consumers
 
     def consumer(self, consumer_id: str) -> Consumer | None:
         """Return the consumer, or None."""
-        return self._consumers.get(consumer_id)
+        account = self._accounts.get(consumer_id) or self._past.get(consumer_id)
+        return None if account is None else account.consumer
 
     def next_sequence(self) -> int:
         """Return the number under which the next new consumer is listed."""
@@ -93,138 +196,152 @@ class MemoryStore:
 
     def put_consumer(self, consumer: Consumer) -> None:
         """Keep a new or changed consumer."""
-        self._wrote(consumer.id)
-        self._consumers[consumer.id] = consumer
-        self._order[consumer.sequence] = consumer.id
+        account = self._wrote(consumer.id)
+        before, account.consumer = account.consumer, consumer
+        if before is None:
+            self._count += 1
+        elif before.sequence != consumer.sequence:
+            self._order.remove(before.sequence)
+        if before is None or before.sequence != consumer.sequence:
+            self._order.put(consumer.sequence, consumer.id)
 
     def consumer_count(self) -> int:
         """Return how many consumers there are."""
-        return len(self._consumers)
+        return self._count
 
     def consumers(self, position: Position, limit: int) -> Page[Consumer]:
         """Return a page of consumers, oldest first."""
-        order, key = self._order, position.key
+        key = position.key
         if position.backward:
-            below = list(
-                islice(order.irange(None, key, inclusive=(True, False), reverse=True), limit + 1)
-            )
+            below = self._order.below(key, limit + 1)
             more_before, more_after = len(below) > limit, True
-            numbers = below[:limit][::-1]
+            found = below[:limit][::-1]
         else:
-            above = list(islice(order.irange(key, None, inclusive=(False, True)), limit + 1))
+            above = self._order.above(-1 if key is None else key, limit + 1)
             more_before, more_after = key is not None, len(above) > limit
-            numbers = above[:limit]
+            found = above[:limit]
+        consumers = (self.consumer(consumer_id) for _, consumer_id in found)
         return Page(
-            items=[self._consumers[order[number]] for number in numbers],
-            before=numbers[0] if numbers and more_before else None,
-            after=numbers[-1] if numbers and more_after else None,
+            items=[consumer for consumer in consumers if consumer is not None],
+            before=found[0][0] if found and more_before else None,
+            after=found[-1][0] if found and more_after else None,
         )
 
     def delete_consumer(self, consumer_id: str) -> None:
         """Remove the consumer with connections, mappings, counts and log entries."""
-        self._wrote(consumer_id)
-        consumer = self._consumers.pop(consumer_id)
-        del self._order[consumer.sequence]
-        self._connections.pop(consumer_id, None)
-        self._mappings.pop(consumer_id, None)
-        self._histories.pop(consumer_id, None)
+        account = self._wrote(consumer_id)
+        assert account.consumer is not None
+        self._order.remove(account.consumer.sequence)
+        self._count -= 1
         self._logbook.forget(consumer_id)
+        account.clear()
+        if account.is_new and not account.authorizations:
+            del self._accounts[consumer_id]  # it is again as it was when our time began
 
     # connections and mappings
 
-    def connection(self, consumer_id: str, key: tuple[str, str]) -> Connection | None:
+    def connection(self, consumer_id: str, key: _ConnectionKey) -> Connection | None:
         """Return the consumer's connection, or None."""
-        mine = self._connections.get(consumer_id)
-        return mine.get(key) if mine else None
+        account = self._accounts.get(consumer_id) or self._past.get(consumer_id)
+        return None if account is None else account.connections.get(key)
 
     def connections(self, consumer_id: str) -> Iterable[Connection]:
         """Return the connections that the consumer has added."""
-        return self._connections.get(consumer_id, {}).values()
+        account = self._account(consumer_id)
+        return () if account is None else account.connections.values()
 
     def put_connection(self, connection: Connection) -> None:
         """Keep a new or changed connection."""
-        self._wrote(connection.consumer_id)
-        mine = self._connections.get(connection.consumer_id, {})
-        self._connections[connection.consumer_id] = {**mine, connection.key: connection}
+        account = self._wrote(connection.consumer_id)
+        key = connection.key
+        account.connections = {**account.connections, _KEYS.setdefault(key, key): connection}
 
-    def delete_connection(self, consumer_id: str, key: tuple[str, str]) -> None:
+    def delete_connection(self, consumer_id: str, key: _ConnectionKey) -> None:
         """Remove the connection with its custom mappings."""
-        self._wrote(consumer_id)
-        mine = dict(self._connections.get(consumer_id, {}))
-        mine.pop(key, None)
-        self._connections[consumer_id] = mine
-        mappings = self._mappings.get(consumer_id)
-        if mappings:
-            self._mappings[consumer_id] = {
-                place: mapping for place, mapping in mappings.items() if place[:2] != key
-            }
+        account = self._wrote(consumer_id)
+        account.connections = _without(account.connections, key)
+        account.mappings = {
+            place: mapping for place, mapping in account.mappings.items() if place[:2] != key
+        } or _NOTHING
 
-    def authorizations(self, consumer_id: str, key: tuple[str, str]) -> int:
+    def authorizations(self, consumer_id: str, key: _ConnectionKey) -> int:
         """Return how often consent was finished or revoked, deleted connections included."""
-        return self._authorizations.get((consumer_id, key), 0)
+        account = self._account(consumer_id)
+        return 0 if account is None else account.authorizations.get(key, 0)
 
-    def count_authorization(self, consumer_id: str, key: tuple[str, str]) -> None:
+    def count_authorization(self, consumer_id: str, key: _ConnectionKey) -> None:
         """Count a consent that was finished or revoked."""
-        self._wrote(consumer_id)
-        self._authorizations[consumer_id, key] = self.authorizations(consumer_id, key) + 1
+        account = self._wrote(consumer_id)
+        count = account.authorizations.get(key, 0) + 1
+        account.authorizations = {**account.authorizations, _KEYS.setdefault(key, key): count}
 
-    def mapping(self, consumer_id: str, key: tuple[str, str, str]) -> CustomMapping | None:
+    def mapping(self, consumer_id: str, key: _MappingKey) -> CustomMapping | None:
         """Return the consumer's mapping, or None."""
-        mine = self._mappings.get(consumer_id)
-        return mine.get(key) if mine else None
+        account = self._account(consumer_id)
+        return None if account is None else account.mappings.get(key)
 
-    def mappings(self, consumer_id: str, key: tuple[str, str]) -> Sequence[CustomMapping]:
+    def mappings(self, consumer_id: str, key: _ConnectionKey) -> Sequence[CustomMapping]:
         """Return the mappings of one connection of the consumer."""
-        mine = self._mappings.get(consumer_id)
-        if not mine:
+        account = self._account(consumer_id)
+        if account is None or not account.mappings:
             return ()
-        return [mapping for place, mapping in mine.items() if place[:2] == key]
+        return [mapping for place, mapping in account.mappings.items() if place[:2] == key]
 
     def put_mapping(self, mapping: CustomMapping) -> None:
         """Keep a new or changed mapping."""
-        self._wrote(mapping.consumer_id)
-        mine = self._mappings.get(mapping.consumer_id, {})
-        self._mappings[mapping.consumer_id] = {**mine, mapping.key: mapping}
+        account = self._wrote(mapping.consumer_id)
+        account.mappings = {**account.mappings, mapping.key: mapping}
 
-    def delete_mapping(self, consumer_id: str, key: tuple[str, str, str]) -> None:
+    def delete_mapping(self, consumer_id: str, key: _MappingKey) -> None:
         """Remove a mapping."""
-        self._wrote(consumer_id)
-        mine = dict(self._mappings.get(consumer_id, {}))
-        mine.pop(key, None)
-        self._mappings[consumer_id] = mine
+        account = self._wrote(consumer_id)
+        account.mappings = _without(account.mappings, key)
 
     # calls
 
     def count_call(self, consumer_id: str, kind: str, time: int, calls: int = 1) -> None:
         """Count calls of a kind (unify, proxy, vault) made for the consumer."""
+        account = self._mine(consumer_id)
         self._writes += 1
-        self._activities[consumer_id] = self._writes
-        histories = self._histories.get(consumer_id)
-        if histories is None:
-            histories = self._histories[consumer_id] = {}
-        history = histories.get(kind)
+        account.activity = self._writes
+        history: CallHistory | None = getattr(account, kind)
         if history is None:
-            history = histories[kind] = CallHistory()
+            history = CallHistory()
+            setattr(account, kind, history)
         history.add(time, calls)
+
+    def put_history(self, consumer_id: str, kind: str, history: CallHistory) -> None:
+        """Have the calls of a kind be those of a history, which is changed by nobody else."""
+        account = self._mine(consumer_id)
+        self._writes += 1
+        account.activity = self._writes
+        setattr(account, kind, history)
 
     def counts(self, consumer_id: str) -> RequestCounts:
         """Return all calls ever made for the consumer, by kind."""
-        histories = self._histories.get(consumer_id)
-        if not histories:
+        account = self._account(consumer_id)
+        if account is None:
             return RequestCounts()
-        return RequestCounts(**{kind: history.total for kind, history in histories.items()})
+        unify, proxy, vault = account.unify, account.proxy, account.vault
+        return RequestCounts(
+            0 if unify is None else unify.total,
+            0 if proxy is None else proxy.total,
+            0 if vault is None else vault.total,
+        )
 
     def counts_between(self, consumer_id: str, start: int, end: int) -> RequestCounts:
         """Return the calls made from `start` to `end`, both included, by kind."""
-        histories = self._histories.get(consumer_id, {})
+        account = self._account(consumer_id)
+        histories = {} if account is None else account.histories
         return RequestCounts(
             **{kind: history.between(start, end) for kind, history in histories.items()}
         )
 
     def counted_at(self, consumer_id: str) -> int | None:
         """Return when the last call was counted, or None."""
-        histories = self._histories.get(consumer_id, {})
-        return max((at for h in histories.values() if (at := h.latest) is not None), default=None)
+        account = self._account(consumer_id)
+        histories = () if account is None else account.histories.values()
+        return max((at for h in histories if (at := h.latest) is not None), default=None)
 
     def log(self, entry: LogEntry) -> None:
         """Keep a log entry as the newest of its consumer."""
@@ -245,7 +362,7 @@ class MemoryStore:
     def put_secret(self, name: str, value: Any, expires_at: int) -> None:
         """Keep a value until it is taken or its time is over; the oldest of 10,000 makes room."""
         self._secrets[name] = (expires_at, value)
-        if len(self._secrets) > 10_000:
+        if len(self._secrets) > SECRETS:
             del self._secrets[next(iter(self._secrets))]
 
     def take_secret(self, name: str, now: int) -> Any:
@@ -257,37 +374,63 @@ class MemoryStore:
 
     def snapshot(self) -> MemorySnapshot:
         """Return everything as it is now."""
+        if len(self._accounts) > _MANY and 8 * len(self._accounts) > len(self._past):
+            past = {**self._past, **self._accounts}
+            for consumer_id in self._accounts:
+                if past[consumer_id].is_empty:
+                    del past[consumer_id]
+            self._past, self._accounts = past, {}
+        self._disown()
         return MemorySnapshot(
             sequence=self._sequence,
-            consumers=self._consumers.copy(),
-            order=dict(self._order),
-            connections=self._connections.copy(),
-            mappings=self._mappings.copy(),
-            authorizations=self._authorizations.copy(),
-            histories=_copies(self._histories),
+            count=self._count,
+            accounts=self._past,
+            changed=self._accounts.copy(),
+            order=self._order.copy(),
             logbook=self._logbook.copy(),
             secrets=self._secrets.copy(),
         )
 
     def restore(self, snapshot: MemorySnapshot) -> None:
         """Make everything what it was when the snapshot was taken."""
+        self._disown()
         self._sequence = snapshot.sequence
-        self._consumers = snapshot.consumers.copy()
-        self._order = SortedDict(snapshot.order)
-        self._connections = snapshot.connections.copy()
-        self._mappings = snapshot.mappings.copy()
-        self._authorizations = snapshot.authorizations.copy()
-        self._histories = _copies(snapshot.histories)
+        self._count = snapshot.count
+        self._past = snapshot.accounts
+        self._accounts = snapshot.changed.copy()
+        self._order = snapshot.order.copy()
         self._logbook = snapshot.logbook.copy()
+        self._logbook.keep(self._log_capacity)
         self._secrets = snapshot.secrets.copy()
+
+    def _disown(self) -> None:
+        """Change no account that there is: whoever has seen one has seen another from now on."""
+        self._owner = object()
         self._writes += 1
-        self._restored_at = self._writes
-        self._revisions.clear()
-        self._activities.clear()
+        self._since = self._writes
 
 
-def _copies(histories: dict[str, dict[str, CallHistory]]) -> dict[str, dict[str, CallHistory]]:
-    return {
-        consumer_id: {kind: history.copy() for kind, history in kinds.items()}
-        for consumer_id, kinds in histories.items()
-    }
+def snapshot_from(
+    *,
+    sequence: int,
+    accounts: Mapping[str, Account],
+    logbook: Logbook,
+) -> MemorySnapshot:
+    """Return the snapshot of a world whose accounts nobody changes any more."""
+    order = Ordering()
+    count = 0
+    for consumer_id, account in accounts.items():
+        if account.consumer is not None:
+            order.put(account.consumer.sequence, consumer_id)
+            count += 1
+    return MemorySnapshot(sequence, count, dict(accounts), {}, order, logbook, {})
+
+
+_KEYS: dict[_ConnectionKey, _ConnectionKey] = {}
+"""Each key that connections are kept under, once."""
+
+
+def _without(values: dict[Any, Any], key: Any) -> dict[Any, Any]:
+    rest = dict(values)
+    rest.pop(key, None)
+    return rest or _NOTHING

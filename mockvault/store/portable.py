@@ -13,7 +13,7 @@ import jsonschema_rs
 from mockvault.domain.entities import AccessToken, Connection, Consumer, CustomMapping, LogEntry
 from mockvault.domain.history import CallHistory
 from mockvault.store.logbook import Logbook
-from mockvault.store.memory import KINDS, LOG_CAPACITY, MemorySnapshot
+from mockvault.store.memory import KINDS, LOG_CAPACITY, Account, MemorySnapshot, snapshot_from
 
 FORMAT = 1
 MARK = "mockvault_world"
@@ -30,25 +30,30 @@ class Unportable(ValueError):
 
 def world_json(snapshot: MemorySnapshot) -> dict[str, Any]:
     """Return a snapshot as JSON: equal worlds are equal texts."""
+    accounts = list(snapshot.all())
     return {
         MARK: FORMAT,
         "sequence": snapshot.sequence,
-        "consumers": [_plain(snapshot.consumers[each]) for each in snapshot.order.values()],
+        "consumers": [
+            _plain(account.consumer) for _, account in accounts if account.consumer is not None
+        ],
         "connections": [
             _plain(connection)
-            for mine in snapshot.connections.values()
-            for connection in mine.values()
+            for _, account in accounts
+            for connection in account.connections.values()
         ],
         "mappings": [
-            _plain(mapping) for mine in snapshot.mappings.values() for mapping in mine.values()
+            _plain(mapping) for _, account in accounts for mapping in account.mappings.values()
         ],
         "authorizations": [
             [consumer_id, *key, count]
-            for (consumer_id, key), count in snapshot.authorizations.items()
+            for consumer_id, account in accounts
+            for key, count in account.authorizations.items()
         ],
         "calls": {
-            consumer_id: {kind: history.entries() for kind, history in kinds.items()}
-            for consumer_id, kinds in snapshot.histories.items()
+            consumer_id: {kind: history.entries() for kind, history in account.histories.items()}
+            for consumer_id, account in accounts
+            if account.histories
         },
         "logs": [_plain(entry) for entry in snapshot.logbook.entries()],
         "evicted_logs": snapshot.logbook.evicted,
@@ -63,36 +68,36 @@ def snapshot_of(world: Any, *, log_capacity: int = LOG_CAPACITY) -> MemorySnapsh
     ] or list(_contradictions(world))
     if problems:
         raise Unportable(problems[:20])
-    consumers = {said["id"]: Consumer(**said) for said in world["consumers"]}
-    connections: dict[str, dict[tuple[str, str], Connection]] = {}
+    accounts: dict[str, Account] = {}
+
+    def account_of(consumer_id: str) -> Account:
+        return accounts.setdefault(consumer_id, Account(None))
+
+    for said in world["consumers"]:
+        account_of(said["id"]).consumer = Consumer(**said)
     for said in world["connections"]:
         token = said.get("token")
         connection = Connection(**{**said, "token": token and _token(token)})
-        connections.setdefault(connection.consumer_id, {})[connection.key] = connection
-    mappings: dict[str, dict[tuple[str, str, str], CustomMapping]] = {}
+        account = account_of(connection.consumer_id)
+        account.connections = {**account.connections, connection.key: connection}
     for said in world.get("mappings", ()):
         mapping = CustomMapping(**said)
-        mappings.setdefault(mapping.consumer_id, {})[mapping.key] = mapping
+        account = account_of(mapping.consumer_id)
+        account.mappings = {**account.mappings, mapping.key: mapping}
+    for consumer_id, *key, count in world.get("authorizations", ()):
+        account = account_of(consumer_id)
+        account.authorizations = {**account.authorizations, tuple(key): count}
+    for consumer_id, kinds in world.get("calls", {}).items():
+        for kind, calls in kinds.items():
+            setattr(account_of(consumer_id), kind, _history(calls))
     logbook = Logbook(log_capacity)
     for said in world.get("logs", ()):
         logbook.append(LogEntry(**said))
     logbook.evicted += world.get("evicted_logs", 0)
-    return MemorySnapshot(
+    return snapshot_from(
         sequence=world["sequence"],
-        consumers=consumers,
-        order={each.sequence: each.id for each in sorted(consumers.values(), key=_sequence)},
-        connections=connections,
-        mappings=mappings,
-        authorizations={
-            (consumer_id, (unified_api, service_id)): count
-            for consumer_id, unified_api, service_id, count in world.get("authorizations", ())
-        },
-        histories={
-            consumer_id: {kind: _history(calls) for kind, calls in kinds.items()}
-            for consumer_id, kinds in world.get("calls", {}).items()
-        },
+        accounts=accounts,
         logbook=logbook,
-        secrets={},
     )
 
 
@@ -137,10 +142,6 @@ def _history(calls: list[list[int]]) -> CallHistory:
     for time, count in calls:
         history.add(time, count)
     return history
-
-
-def _sequence(consumer: Consumer) -> int:
-    return consumer.sequence
 
 
 _REQUIRED = frozenset({"consumer_id", "unified_api", "service_id", "id", "enabled"})

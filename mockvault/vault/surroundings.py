@@ -7,7 +7,7 @@ from typing import Any
 from mockvault.catalogue import Catalogue
 from mockvault.domain.clock import Clock
 from mockvault.domain.connectors import Connector
-from mockvault.domain.entities import Application, Connection
+from mockvault.domain.entities import NOTHING, Application, Connection
 from mockvault.domain.errors import ConnectorNotFound
 from mockvault.domain.events import Cause, ConnectionChange
 from mockvault.domain.ids import IdSource, secret_of
@@ -99,5 +99,9 @@ def merged(values: Mapping[str, Any], patch: Mapping[str, Any] | None) -> Mappin
     {'a': 1, 'c': {'d': None}}
     """
     if patch is None:
-        return {}
-    return {key: value for key, value in {**values, **patch}.items() if value is not None}
+        return NOTHING
+    if not patch:
+        return values
+    return {
+        key: value for key, value in {**values, **patch}.items() if value is not None
+    } or NOTHING

@@ -1,9 +1,11 @@
 """Calls are counted exactly where they are recent, and in bounded memory where they are many."""
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockvault.domain.clock import FrozenClock, iso_time, milliseconds_of
+from mockvault.domain.clock import DAY, FrozenClock, iso_time, milliseconds_of
 from mockvault.domain.history import EXACT, CallHistory
 from mockvault.domain.ids import IdSource, secret_of
 
@@ -27,9 +29,41 @@ def test_a_long_history_stays_small_and_loses_no_call() -> None:
         history.add(time)
 
     assert history.total == 20 * EXACT
-    assert len(history._times) < 3 * EXACT
+    assert len(history.entries()) < 2 * EXACT
     recent = 40 * EXACT - 2_000
     assert history.between(recent, 40 * EXACT) == 1_000
+
+
+def test_old_calls_are_rounded_to_their_minute_and_counted_in_it() -> None:
+    times = [number * 7_919 for number in range(EXACT + 5_000)]
+    history = CallHistory()
+    for time in times:
+        history.add(time)
+
+    counted = history.entries()
+    assert [time for time, _ in counted[-EXACT:]] == times[-EXACT:]
+    for end in range(0, times[2_000], 60_000):
+        assert history.between(0, end - 1) == sum(time < end for time in times)
+    assert [time for time, _ in counted] == sorted({time for time, _ in counted})
+
+
+@given(times, times, st.integers(0, 400), st.booleans())
+def test_a_spread_history_is_that_of_its_calls_and_is_added_to_alone(
+    own: list[int], others: list[int], calls: int, is_copied: Any
+) -> None:
+    spread, twin = CallHistory.spread(calls, 40 * DAY), CallHistory.spread(calls, 40 * DAY)
+    other = twin.copy() if is_copied else CallHistory.spread(calls, 40 * DAY)
+    before = twin.entries()
+    for time in own:
+        spread.add(40 * DAY + time)
+    for time in others:
+        other.add(40 * DAY + time)
+
+    assert twin.entries() == before
+    assert sum(count for _, count in before) == twin.total == calls
+    assert all(10 * DAY <= time < 40 * DAY for time, _ in before)
+    assert spread.total == calls + len(own)
+    assert other.between(40 * DAY, 50 * DAY) == len(others)
 
 
 def test_a_copy_goes_its_own_way() -> None:

@@ -194,23 +194,3 @@ def test_short_lived_secrets_are_bounded() -> None:
 
     assert store.take_secret("0", now=1) is None
     assert store.take_secret("10000", now=1) == 10_000
-
-
-def test_a_page_costs_the_same_in_a_large_world() -> None:
-    """No scan: the items that a page touches do not grow with the world."""
-    store = MemoryStore()
-    for number in range(20_000):
-        store.put_consumer(Consumer(f"c{number}", store.next_sequence(), 0, 0, {}))
-    touched: list[str] = []
-
-    class Watched(dict[str, Consumer]):
-        def __getitem__(self, key: str) -> Consumer:
-            touched.append(key)
-            return super().__getitem__(key)
-
-    store._consumers = Watched(store._consumers)
-
-    page = store.consumers(Position(10_000), 20)
-
-    assert [each.id for each in page.items][:2] == ["c10000", "c10001"]
-    assert len(touched) == 20
