@@ -40,10 +40,12 @@ from mockvault.vault.vault import Vault
 from mockvault.version import VERSION
 from mockvault.web.binding import bind, handlers_of, make_plans
 from mockvault.web.caller import Caller
+from mockvault.web.direct import Direct
 from mockvault.web.invention import invent
-from mockvault.web.plans import Handler, Health, Service
+from mockvault.web.plans import Handler, Health, Plan, Service
 from mockvault.web.recording import Record, recorder
 from mockvault.web.replies import Reply
+from mockvault.web.routes import Routes
 from mockvault.worlds import load_world
 
 HANDLER_MODULES = (
@@ -55,6 +57,10 @@ HANDLER_MODULES = (
     resources,
     sessions,
 )
+
+
+CONTROL = "/_mock"
+"""What the paths of the control plane begin with."""
 
 
 class UnknownScenario(Exception):
@@ -84,7 +90,10 @@ class MockVault:
         health: Health,
         catalogue: Catalogue,
         workbenches: Workbenches,
+        direct: Direct | None = None,
     ) -> None:
+        self.direct = direct
+        """What answers by plan without a task, for a server that can make use of it."""
         self._vault_app = vault_app
         self._side_app = side_app
         self._pages = pages
@@ -102,7 +111,7 @@ class MockVault:
         """Serve what is beside the API by its own routes, all else by the contract."""
         if scope["type"] == "http" and scope["path"].startswith(PREFIXES):
             await self._pages(scope, receive, send)
-        elif scope["type"] == "http" and scope["path"].startswith("/_mock"):
+        elif scope["type"] == "http" and scope["path"].startswith(CONTROL):
             await self._side_app(scope, receive, send)
         else:
             await self._vault_app(scope, receive, send)
@@ -157,7 +166,8 @@ def create_app(
         strict_read_only=settings.strict_read_only,
         validate_responses=settings.validate_responses,
     )
-    vault_app = bind(contract, plans, service, plans_first=plans_first)
+    routes: Routes[Plan] = Routes()
+    vault_app = bind(contract, plans, service, routes, plans_first=plans_first)
     control = Control(
         Mock(
             applications,
@@ -184,6 +194,7 @@ def create_app(
         health=health,
         catalogue=catalogue,
         workbenches=workbenches,
+        direct=Direct(routes, beside=(*PREFIXES, CONTROL)) if plans_first else None,
     )
 
 

@@ -9,7 +9,8 @@ from typing import Self
 import uvicorn
 
 from mockvault.app import MockVault, create_app
-from mockvault.serving import STOP_WITHIN, VaultProtocol, listen
+from mockvault.protocol import VaultProtocol
+from mockvault.serving import STOP_WITHIN, listen
 from mockvault.settings import Settings
 
 START_WITHIN = 30.0

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mockvault.garbage import Keeper
-from mockvault.web.replies import refusal
+from mockvault.protocol import VaultProtocol
 
 STOP_WITHIN = 1
 """Seconds that requests under way get when the server is told to stop."""
@@ -29,24 +28,6 @@ class PortBusy(Exception):
 
 class AddressUnusable(Exception):
     """The address is not one of this machine, or may not be listened on."""
-
-
-class VaultProtocol(HttpToolsProtocol):
-    """HTTP as uvicorn speaks it, with the contract's envelope even for what is not HTTP."""
-
-    def send_400_response(self, msg: str) -> None:
-        """Answer a request that cannot be parsed, and hang up."""
-        content = refusal(
-            400, "RequestValidationError", "Invalid HTTP Request", msg.removesuffix(".") + "."
-        ).content
-        assert content is not None
-        self.transport.write(
-            b"HTTP/1.1 400 Bad Request\r\n"
-            b"content-type: application/json\r\n"
-            b"access-control-allow-origin: *\r\n"
-            b"content-length: %d\r\nconnection: close\r\n\r\n%s" % (len(content), content)
-        )
-        self.transport.close()
 
 
 def listen(host: str, port: int) -> socket.socket:

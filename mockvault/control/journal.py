@@ -78,17 +78,21 @@ class Journal:
         at = exchange.at or self._now()
         # Plain tuples of plain values, which the garbage collector stops looking at; readers get
         # them by their names.
-        row = (
-            *exchange[:_HEADERS],
-            tuple(exchange.headers),
-            content,
-            answer,
-            tuple(exchange.answer_headers),
-            tuple(exchange.steps),
-            exchange.fault,
-            at,
-            is_cut,
-        )
+        row: tuple[Any, ...]
+        if is_cut or exchange.at != at or not _is_plain(exchange):
+            row = (
+                *exchange[:_HEADERS],
+                tuple(exchange.headers),
+                content,
+                answer,
+                tuple(exchange.answer_headers),
+                tuple(exchange.steps),
+                exchange.fault,
+                at,
+                is_cut,
+            )
+        else:
+            row = tuple(exchange)
         self._entries.append((number, "request", at, row, None, size))
         self._size += size
         if self._size > BYTES or len(self._entries) > self.capacity:
@@ -195,6 +199,14 @@ class Journal:
                 queue.get_nowait()
             queue.put_nowait(None)
         self._followers.clear()
+
+
+def _is_plain(exchange: Exchange) -> bool:
+    return (
+        type(exchange.headers) is tuple
+        and type(exchange.answer_headers) is tuple
+        and type(exchange.steps) is tuple
+    )
 
 
 def _entry(row: _Row) -> Entry:

@@ -25,11 +25,11 @@ from mockvault.domain.errors import VaultError
 from mockvault.json_text import dumps
 from mockvault.vault.applications import Applications
 from mockvault.vault.vault import Vault
-from mockvault.web.plans import Call, Plan
+from mockvault.web.asking import Call
+from mockvault.web.plans import Plan
 from mockvault.web.replies import Reply, refusal
-from mockvault.web.security import text_of, vault_of, vault_of_flow
+from mockvault.web.security import vault_of, vault_of_flow
 
-_CONSUMER = b"x-apideck-consumer-id"
 _REFUSALS = {
     400: ("RequestValidationError", "Invalid Params"),
     401: ("UnauthorizedError", "Unauthorized Request"),
@@ -105,20 +105,20 @@ class Meddling:
     def _instead(self, call: Call, vault: Vault, fault: str, reply: Reply) -> Reply:
         """Answer without the plan; the call is logged as the consumer's all the same."""
         call.vault, call.fault = vault, fault
-        call.consumer_id = text_of(call.headers.get(_CONSUMER)) or None
+        call.consumer_id = call.head.consumer_id
         return _told(reply, fault)
 
     async def _preferred(self, plan: Plan, call: Call, vault: Vault, workbench: Workbench) -> Reply:
         operation = plan.operation
         sticky = workbench.preference_for(operation.operation_id)
-        values = [value for name, value in call.scope["headers"] if name == b"prefer"]
+        values = [value for name, value in call.head.pairs if name == b"prefer"]
         try:
             said = read_header(values) if values else NONE
             wanted = said.over(sticky)
             call.forced = self._forced(operation, said, wanted)
         except PreferenceRefused as reason:
             call.vault = vault
-            call.consumer_id = text_of(call.headers.get(_CONSUMER)) or None
+            call.consumer_id = call.head.consumer_id
             return _refused(reason)
         if call.forced is None and wanted.forces:
             wanted = Preference(delay=wanted.delay)
@@ -144,7 +144,7 @@ class Meddling:
     def _vault_of(self, operation: Operation, call: Call) -> Vault | None:
         try:
             if operation.needs_key:
-                return vault_of(self._applications, operation, call.headers)
+                return vault_of(self._applications, operation, call.head.by_name)
             return vault_of_flow(self._applications, _flow_parameters(operation, call))
         except VaultError:
             return None
@@ -155,11 +155,11 @@ def facts_of(operation: Operation, call: Call) -> Facts:
     values = dict(
         zip(
             (segment for segment in operation.segments if segment.startswith("{")),
-            call.values,
+            call.way.values,
             strict=False,
         )
     )
-    consumer = text_of(call.headers.get(_CONSUMER)) or _text(values.get("{consumer_id}", b""))
+    consumer = (call.head.consumer_id or "") or _text(values.get("{consumer_id}", b""))
     unified_api, service = values.get("{unified_api}", b""), values.get("{service_id}", b"")
     connection = f"{_text(unified_api)}+{_text(service)}" if service else ""
     return Facts(operation.operation_id, consumer, connection)
@@ -168,8 +168,8 @@ def facts_of(operation: Operation, call: Call) -> Facts:
 def _flow_parameters(operation: Operation, call: Call) -> dict[str, Any]:
     if "{application_id}" in operation.segments:
         places = [segment for segment in operation.segments if segment.startswith("{")]
-        return {"application_id": _text(call.values[places.index("{application_id}")])}
-    query = parse_qs(call.scope["query_string"].decode("latin-1"))
+        return {"application_id": _text(call.way.values[places.index("{application_id}")])}
+    query = parse_qs(call.way.query.decode("latin-1"))
     return {"state": query.get("state", [""])[0]}
 
 

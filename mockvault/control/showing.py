@@ -88,7 +88,7 @@ class Shower:
             "consumer_id": exchange.consumer_id,
             "status": exchange.status,
             "milliseconds": round(exchange.milliseconds, 3),
-            "changes": list(exchange.changes),
+            "changes": list(exchange.told),
         }
         if exchange.fault is not None:
             shown["fault"] = exchange.fault

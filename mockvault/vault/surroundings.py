@@ -85,6 +85,8 @@ class Surroundings:
 
     def take_changes(self) -> list[Change]:
         """Return what has changed since this was last asked."""
+        if not self.changes:
+            return []
         changes, self.changes = self.changes, []
         return changes
 

@@ -18,10 +18,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mockvault.contract import METHODS, Contract, ContractInvalid, Operation
 from mockvault.web.answers import AnswerJudge
 from mockvault.web.judgement import Judge
-from mockvault.web.plans import Handler, Plan, Service, head
+from mockvault.web.plans import Handler, Plan, Service
 from mockvault.web.recording import Exchange
 from mockvault.web.replies import Reply, refusal
 from mockvault.web.routes import Routes
+from mockvault.web.writing import head
 
 with warnings.catch_warnings():
     # connexion 3.3 imports starlette.testclient, which has moved away from httpx and says so
@@ -163,11 +164,13 @@ class RoutedPlans(RoutedMiddleware[_PlansApi]):  # type: ignore[misc]  # connexi
 class Planned(SpecMiddleware):  # type: ignore[misc]  # connexion ships no types
     """In front of connexion's stack: routes a request once and answers it by its plan."""
 
-    def __init__(self, app: ASGIApp, *, service: Service, plans_first: bool) -> None:
+    def __init__(
+        self, app: ASGIApp, *, service: Service, routes: Routes[Plan], plans_first: bool
+    ) -> None:
         self.app = app
         self._service = service
         self._plans_first = plans_first
-        self._routes: Routes[Plan] = Routes()
+        self._routes = routes
 
     def add_api(self, specification: Any, **kwargs: Any) -> None:
         """Take the plan of each operation from what connexion resolved it to."""
@@ -269,10 +272,19 @@ def _unknown_route(path: str, nearest: list[str]) -> Reply:
 
 
 def bind(
-    contract: Contract, plans: Mapping[str, Plan], service: Service, *, plans_first: bool = True
+    contract: Contract,
+    plans: Mapping[str, Plan],
+    service: Service,
+    routes: Routes[Plan],
+    *,
+    plans_first: bool = True,
 ) -> ASGIApp:
-    """Return connexion's app with the contract bound to the plans, ready to answer."""
-    stack: list[Any] = [partial(Planned, service=service, plans_first=plans_first)]
+    """Return connexion's app with the contract bound to the plans, ready to answer.
+
+    The routes that connexion resolves are added to `routes`.
+    """
+    planned = partial(Planned, service=service, routes=routes, plans_first=plans_first)
+    stack: list[Any] = [planned]
     stack += [ExceptionMiddleware, RoutingMiddleware, LifespanMiddleware, ContextMiddleware]
     stack += [RoutedPlans]
     app = AsyncApp(

@@ -52,13 +52,13 @@ class Judge:
         self._required_names = [plan.raw_name for plan in self._required_headers]
         self._query = QueryReader(schemas, operation)
         self._takes_query = bool(self._query.plans)
-        self._takes_body = bool(operation.bodies)
+        self.takes_body = bool(operation.bodies)
         self._body_required = operation.body_required
         self._strict = strict_read_only
         self._explainer = Explainer(schemas, "body")
         self._request_body = operation.pointer + "/requestBody"
         self._body_pointer = operation.body_pointer
-        if self._takes_body:
+        if self.takes_body:
             self._media_types = MediaTypes(one.name for one in operation.bodies.values())
             self._is_valid = schemas.validator(operation.body_pointer).is_valid
             self._marks = schemas.marks(operation.body_pointer)
@@ -75,11 +75,26 @@ class Judge:
         Raises RequestInvalid with all that is wrong, or UnsupportedMediaType.
         """
         found: list[Violation] = []
+        values = self.read_line(path_values, query, found)
+        self.judge_headers(headers, found)
+        body, ignored = self.judge_body(headers, content, found) if self.takes_body else (None, ())
+        if found:
+            raise RequestInvalid(found)
+        return Judged(values, body, ignored)
+
+    def read_line(
+        self, path_values: tuple[bytes, ...], query: bytes, found: list[Violation]
+    ) -> dict[str, Any]:
+        """Return what path and query say; what is wrong with them is appended to `found`."""
         values: dict[str, Any] = {}
         for plan, raw in zip(self._path, path_values, strict=True):
             self._read_path_value(plan, raw, values, found)
         if query or self._takes_query:
             self._query.read(query, values, found)
+        return values
+
+    def judge_headers(self, headers: Mapping[bytes, bytes], found: list[Violation]) -> None:
+        """Append what is wrong with the headers to `found`."""
         for name in self._required_names:
             value = headers.get(name)
             if not value or value.isspace():
@@ -87,14 +102,6 @@ class Judge:
                 break
         for plan in self._headers:
             self._judge_header(plan, headers.get(plan.raw_name), found)
-        if not self._takes_body:
-            if found:
-                raise RequestInvalid(found)
-            return Judged(values, None)
-        body, ignored = self._judge_body(headers, content, found)
-        if found:
-            raise RequestInvalid(found)
-        return Judged(values, body, ignored)
 
     @staticmethod
     def _read_path_value(
@@ -117,9 +124,13 @@ class Judge:
             text = raw.decode("latin-1")
         plan.read([text], found)
 
-    def _judge_body(
+    def judge_body(
         self, headers: Mapping[bytes, bytes], content: bytes | None, found: list[Violation]
     ) -> tuple[Any, tuple[str, ...]]:
+        """Return the body without the read-only properties, and which those were.
+
+        What is wrong with it is appended to `found`. Raises UnsupportedMediaType.
+        """
         if not content:
             if self._body_required:
                 found.append(self._no_body())

@@ -13,19 +13,18 @@ from typing import Any, Protocol
 
 from starlette.types import Receive, Scope, Send
 
-from mockvault.contract import CONSUMER_HEADER, Operation
+from mockvault.contract import Operation
 from mockvault.domain.entities import LogEntry
 from mockvault.domain.errors import VaultError
 from mockvault.domain.ids import IdSource
 from mockvault.vault.applications import Applications
-from mockvault.vault.vault import Vault
 from mockvault.web.answers import AnswerJudge
+from mockvault.web.asking import Call, Head, Way
 from mockvault.web.caller import Caller
-from mockvault.web.judgement import Judge, Judged
+from mockvault.web.judgement import Judge
 from mockvault.web.receiving import BodyTooLarge, BodyTooSlow, ClientGone, read_body
 from mockvault.web.recording import Exchange, Record
 from mockvault.web.replies import (
-    JSON,
     Header,
     Reply,
     invalid,
@@ -33,17 +32,13 @@ from mockvault.web.replies import (
     refused,
     wrong_media_type,
 )
-from mockvault.web.security import SECURITY_HEADERS, text_of, vault_of, vault_of_flow
+from mockvault.web.security import vault_of, vault_of_flow
 from mockvault.web.violations import RequestInvalid, UnsupportedMediaType, Violation
+from mockvault.web.writing import Writer, head, headers_of
 
 logger = logging.getLogger("mockvault")
 
 Handler = Callable[..., Reply]
-_CONSUMER = CONSUMER_HEADER.encode()
-EXPOSED = (
-    b"x-apideck-request-id, x-mock-warning, x-mock-source, x-mock-fault, preference-applied, "
-    b"retry-after, location"
-)
 
 
 @dataclass(slots=True)
@@ -79,21 +74,6 @@ class Service:
     meddler: Meddler | None = None
 
 
-@dataclass(slots=True)
-class Call:
-    """One request on its way, and what has become known of it."""
-
-    scope: Scope
-    headers: Mapping[bytes, bytes]
-    values: tuple[bytes, ...]
-    started: float
-    content: bytes | None = None
-    vault: Vault | None = None
-    consumer_id: str | None = None
-    forced: Reply | None = None
-    fault: str | None = None
-
-
 class Plan:
     """How the requests of one operation are answered.
 
@@ -115,7 +95,7 @@ class Plan:
         self._judge = judge
         self._handler = handler
         self._answer_judge = answer_judge
-        self._takes_body = bool(operation.bodies)
+        self.takes_body = bool(operation.bodies)
         accepted = inspect.signature(handler).parameters
         takes_all = any(each.kind is each.VAR_KEYWORD for each in accepted.values())
         self._dropped = () if takes_all else _unknown(operation, accepted)
@@ -128,13 +108,28 @@ class Plan:
         )
         self._source = () if source is None else ((b"x-mock-source", source),)
 
+    def way(self, method: str, raw_path: bytes, query: bytes, values: tuple[bytes, ...]) -> Way:
+        """Return the request line that led here; the raw `values` fill the path's template."""
+        connector_id = ""
+        if self._connector_at is not None:
+            segments = raw_path.decode("ascii", "replace").split("/")
+            unified_api, service_id = self._connector_at
+            connector_id = f"{segments[unified_api]}+{segments[service_id]}"
+        return Way(self, method, raw_path, query, values, connector_id)
+
     async def __call__(
         self, scope: Scope, receive: Receive, send: Send, values: tuple[bytes, ...]
     ) -> None:
         """Answer one request, whose path's template the raw `values` fill."""
-        call = Call(scope, dict(scope["headers"]), values, perf_counter())
+        started = perf_counter()
+        raw_path = scope.get("raw_path") or scope["path"].encode()
+        way = self.way(scope["method"], raw_path, scope["query_string"], values)
+        asking = Head(scope["headers"], scope["scheme"])
+        client = scope.get("client")
+        base_url = self._service.base_url or asking.base_url or _address(scope)
+        call = Call(way, asking, base_url, client[0] if client else None, started)
         try:
-            if self._takes_body:
+            if self.takes_body:
                 call.content = await read_body(receive)
         except BodyTooLarge:
             reply = _too_large()
@@ -144,11 +139,39 @@ class Plan:
             return
         else:
             meddler = self._service.meddler
-            if meddler is not None and (meddler.is_on or b"prefer" in call.headers):
+            if meddler is not None and (meddler.is_on or asking.has_prefer):
                 reply = await meddler.answer(self, call)
             else:
                 reply = self.answer(call)
-        await self._send(call, reply, send)
+        request_id = self._finish(call, reply)
+        message = head(reply, request_id, asking.origin, self._source)
+        if reply.deliver is not None:
+            await reply.deliver(send, message, reply.content or b"")
+            return
+        await send(message)
+        await send({"type": "http.response.body", "body": reply.content or b""})
+
+    def at_once(  # noqa: PLR0917  what is known of a request
+        self,
+        way: Way,
+        asking: Head,
+        content: bytes | None,
+        client: str | None,
+        writer: Writer,
+        standing: list[Header],
+    ) -> tuple[bytes, ...] | None:
+        """Return the whole answer as bytes, in one part or two: what a call does, without waiting.
+
+        None means that it has to be waited for: nothing was done. Raises HeaderUnsendable.
+        """
+        service = self._service
+        meddler, base_url = service.meddler, service.base_url or asking.base_url
+        if base_url is None or (meddler is not None and (meddler.is_on or asking.has_prefer)):
+            return None
+        call = Call(way, asking, base_url, client, perf_counter(), content)
+        reply = self.answer(call)
+        request_id = self._finish(call, reply)
+        return writer.parts(reply, request_id, asking.origin, self._source, standing)
 
     def answer(self, call: Call) -> Reply:
         """Return the reply; whatever goes wrong is one too."""
@@ -168,103 +191,125 @@ class Plan:
             )
 
     def _answer(self, call: Call) -> Reply:
-        operation, applications = self.operation, self._service.applications
-        headers, scope = call.headers, call.scope
+        operation, asking = self.operation, call.head
+        applications = self._service.applications
         if operation.needs_key:
-            call.vault = vault_of(applications, operation, headers)
+            call.vault = applications.doors.get(asking.door) or vault_of(
+                applications, operation, asking.by_name
+            )
         if operation.takes_consumer:
-            call.consumer_id = text_of(headers.get(_CONSUMER)) or None
-        if len(headers) != len(scope["headers"]):
-            _refuse_repeated(scope)
-        judged = self._judge.judge(call.values, scope["query_string"], headers, call.content)
-        if call.vault is None:
-            call.vault = vault_of_flow(applications, judged.parameters)
+            call.consumer_id = asking.consumer_id
+        if asking.has_repeated:
+            _refuse_repeated(asking)
+        parameters, body, ignored = self._judged(call)
+        vault = call.vault
+        if vault is None:
+            vault = call.vault = vault_of_flow(applications, parameters)
         if call.forced is not None:
             return call.forced
-        reply = self._ask(call.vault, call, judged)
+        if self._dropped:
+            parameters = {
+                name: value for name, value in parameters.items() if name not in self._dropped
+            }
+        caller = Caller(call.consumer_id, call.base_url)
+        if body is not None and self._wants_body:
+            reply = self._handler(vault, caller, body=body, **parameters)
+        else:
+            reply = self._handler(vault, caller, **parameters)
+        if ignored:
+            reply.warnings.append(f"ignored, because read-only: {', '.join(ignored)}")
         if call.consumer_id is not None:
-            call.vault.consumers.ensure(call.consumer_id)
+            vault.consumers.ensure(call.consumer_id)
         return reply
 
-    def _ask(self, vault: Vault, call: Call, judged: Judged) -> Reply:
-        parameters = judged.parameters
-        for name in self._dropped:
-            parameters.pop(name, None)
-        if self._wants_body and judged.body is not None:
-            parameters["body"] = judged.body
-        caller = Caller(call.consumer_id, self._base_url(call))
-        reply = self._handler(vault, caller, **parameters)
-        if judged.ignored:
-            reply.warnings.append(f"ignored, because read-only: {', '.join(judged.ignored)}")
-        return reply
+    def _judged(self, call: Call) -> tuple[dict[str, Any], Any, tuple[str, ...]]:
+        """Return what path and query say, the body, and what of it was ignored.
 
-    def _base_url(self, call: Call) -> str:
-        configured = self._service.base_url
-        if configured is not None:
-            return configured
-        scope, host = call.scope, call.headers.get(b"host")
-        if host is None:
-            server = scope.get("server") or ("127.0.0.1", 4010)
-            return f"{scope['scheme']}://{server[0]}:{server[1]}"
-        return f"{scope['scheme']}://{host.decode('latin-1')}"
+        Raises RequestInvalid with all that is wrong, or UnsupportedMediaType. What a line and a
+        block of headers say is judged once; a body is judged each time.
+        """
+        asking, way, judge = call.head, call.way, self._judge
+        parameters = way.parameters
+        if parameters is None:
+            parameters = self._read(way)
+        found = list(way.found)
+        if self not in asking.fits:
+            judge.judge_headers(asking.by_name, found)
+            if not found:
+                asking.fits.add(self)
+        body: Any = None
+        ignored: tuple[str, ...] = ()
+        if self.takes_body:
+            body, ignored = judge.judge_body(asking.by_name, call.content, found)
+        if found:
+            raise RequestInvalid(found)
+        return parameters, body, ignored
 
-    async def _send(self, call: Call, reply: Reply, send: Send) -> None:
+    def _read(self, way: Way) -> dict[str, Any]:
+        """Read what path and query say, once."""
+        found: list[Violation] = []
+        parameters = self._judge.read_line(way.values, way.query, found)
+        way.found = tuple(found)
+        way.parameters = parameters
+        return parameters
+
+    def _finish(self, call: Call, reply: Reply) -> str:
+        """Judge the answer where that is asked for, and record the call; return its id."""
         vault = call.vault
         request_id = self._service.ids.uuid() if vault is None else vault.request_id()
-        message = head(reply, request_id, call.headers.get(b"origin"), self._source)
         if self._answer_judge is not None and call.fault is None:
-            self._hold(reply, message["headers"])
+            self._hold(reply, headers_of(reply, request_id, call.head.origin, self._source))
         self._record(call, reply, request_id)
-        if reply.deliver is not None:
-            await reply.deliver(send, message, reply.content or b"")
-            return
-        await send(message)
-        await send({"type": "http.response.body", "body": reply.content or b""})
+        return request_id
 
     def _record(self, call: Call, reply: Reply, request_id: str) -> None:
-        """Log the call as its consumer's, and write its line."""
-        vault, consumer_id = call.vault, call.consumer_id
+        """Log the call as its consumer's, and put it down in the journal."""
+        vault, consumer_id, way, operation = call.vault, call.consumer_id, call.way, self.operation
         elapsed = (perf_counter() - call.started) * 1000
-        path = call.scope["raw_path"].decode("ascii", "replace")
-        now = 0 if vault is None else vault.now()
-        if vault is not None and consumer_id is not None:
-            client = call.scope.get("client")
-            vault.logs.record(
-                LogEntry(
-                    id=request_id,
-                    consumer_id=consumer_id,
-                    timestamp=now,
-                    unified_api="vault",
-                    operation_id=self.operation.operation_id,
-                    operation_name=self.operation.summary,
-                    service_id="apideck-vault",
-                    service_name="Apideck Vault",
-                    http_method=self.operation.method,
-                    path=path,
-                    status_code=reply.status,
-                    # where no time passes, nothing takes any: one past, one log
-                    duration=0.0 if vault.surroundings.clock.is_frozen else round(elapsed, 3),
-                    latency=0.0,
-                    connector_id=self._connector_id(path),
-                    error_message=reply.error,
-                    source_ip=client[0] if client else None,
+        now = 0
+        steps: tuple[Any, ...] = ()
+        application_id = ""
+        if vault is not None:
+            now = vault.now()
+            steps = tuple(vault.take_changes())
+            application_id = vault.application.id
+            if consumer_id is not None:
+                # where no time passes, nothing takes any: one past, one log
+                duration = 0.0 if vault.surroundings.clock.is_frozen else round(elapsed, 3)
+                vault.logs.record(
+                    LogEntry(
+                        request_id,
+                        consumer_id,
+                        now,
+                        "vault",
+                        operation.operation_id,
+                        operation.summary,
+                        "apideck-vault",
+                        "Apideck Vault",
+                        operation.method,
+                        way.path,
+                        reply.status,
+                        duration,
+                        0.0,
+                        way.connector_id,
+                        reply.error,
+                        call.client,
+                    )
                 )
-            )
-        steps = () if vault is None else vault.take_changes()
         self._service.record(
             Exchange(
-                call.scope["method"],
-                path,
-                self.operation.operation_id,
-                "" if vault is None else vault.application.id,
+                way.method,
+                way.path,
+                operation.operation_id,
+                application_id,
                 consumer_id or "",
                 reply.status,
                 elapsed,
                 request_id,
-                tuple(map(str, steps)) if steps else (),
+                (),
                 reply.error,
-                call.scope["query_string"],
-                call.scope["headers"],
+                way.query,
+                call.head.pairs,
                 call.content,
                 reply.content,
                 reply.headers,
@@ -273,17 +318,6 @@ class Plan:
                 now,
             )
         )
-
-    def _connector_id(self, path: str) -> str:
-        """Return the id of the connection that the path addresses, or nothing.
-
-        It is what logs are filtered by as `connector_id`.
-        """
-        if self._connector_at is None:
-            return ""
-        segments = path.split("/")
-        unified_api, service_id = self._connector_at
-        return f"{segments[unified_api]}+{segments[service_id]}"
 
     def _hold(self, reply: Reply, headers: list[Header]) -> None:
         """Judge our own answer; a violation is our bug, so it is counted and logged."""
@@ -300,36 +334,6 @@ class Plan:
             )
 
 
-def head(
-    reply: Reply, request_id: str, origin: bytes | None, more: tuple[Header, ...] = ()
-) -> dict[str, Any]:
-    """Return the start of the response: the reply's own headers and those of every answer."""
-    headers: list[Header] = [
-        (b"x-apideck-request-id", request_id.encode()),
-        (b"access-control-expose-headers", EXPOSED),
-        *reply.headers,
-        *more,
-    ]
-    if origin is None:
-        headers.append((b"access-control-allow-origin", b"*"))
-    else:
-        headers.append((b"access-control-allow-origin", origin))
-        headers.append((b"access-control-allow-credentials", b"true"))
-        headers.append((b"vary", b"origin"))
-    if reply.content is not None:
-        headers.append((b"content-type", JSON))
-        headers.append((b"content-length", b"%d" % len(reply.content)))
-    elif reply.status != 204:
-        headers.append((b"content-length", b"0"))
-    if reply.warnings:
-        headers.append((b"x-mock-warning", _header_text("; ".join(reply.warnings))))
-    return {"type": "http.response.start", "status": reply.status, "headers": headers}
-
-
-def _header_text(text: str) -> bytes:
-    return text.encode("ascii", "backslashreplace").replace(b"\n", b" ").replace(b"\r", b" ")[:2000]
-
-
 def _unknown(operation: Operation, accepted: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the parameters of a newer contract that the handler does not know."""
     return tuple(
@@ -339,24 +343,29 @@ def _unknown(operation: Operation, accepted: Mapping[str, Any]) -> tuple[str, ..
     )
 
 
-def _refuse_repeated(scope: Scope) -> None:
+def _address(scope: Scope) -> str:
+    """Return how the mock was addressed, where no header tells."""
+    server = scope.get("server") or ("127.0.0.1", 4010)
+    return f"{scope['scheme']}://{server[0]}:{server[1]}"
+
+
+def _refuse_repeated(asking: Head) -> None:
     """Refuse a header that says who asks if it is there twice: which one is meant?"""
-    names = [name for name, _ in scope["headers"]]
-    repeated = [name for name in SECURITY_HEADERS if names.count(name) > 1]
+    repeated = asking.repeated()
     if repeated:
         raise RequestInvalid(
             Violation(
                 location="header",
                 pointer=f"/{name.decode()}",
                 keyword="repeated",
-                message=f"{name.decode()} is given {names.count(name)} times",
+                message=f"{name.decode()} is given {times} times",
                 expected="the header once",
-                got=f"{names.count(name)} times",
+                got=f"{times} times",
                 rule="#/components/securitySchemes/apiKey"
                 if name == b"authorization"
                 else f"#/components/parameters/{name.decode()}",
             )
-            for name in repeated
+            for name, times in repeated
         )
 
 

@@ -25,7 +25,8 @@ class Exchange(NamedTuple):
     """A request and how it was answered. `operation_id` is empty where no route was found.
 
     From `query` on it is what a journal keeps; `steps` are the changes as values, `at` is the
-    application's time, and an answer that `is_cut` is but its beginning.
+    application's time, and an answer that `is_cut` is but its beginning. Where there are steps,
+    `changes` may be left empty: `told` says both as text.
     """
 
     method: str
@@ -47,6 +48,11 @@ class Exchange(NamedTuple):
     fault: str | None = None
     at: int = 0
     is_cut: bool = False
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What changed, each change as a line of log says it."""
+        return self.changes or tuple(map(str, self.steps))
 
 
 Record = Callable[[Exchange], None]
@@ -78,7 +84,7 @@ def human_line(exchange: Exchange) -> str:
         exchange.operation_id or "-",
         f"{exchange.application_id or '-'}/{exchange.consumer_id or '-'}",
         f"{exchange.milliseconds:.1f} ms",
-        *exchange.changes,
+        *exchange.told,
     ]
     if exchange.fault is not None:
         told.append(f"fault {exchange.fault}")
@@ -92,6 +98,7 @@ def json_line(exchange: Exchange) -> str:
     told: dict[str, Any] = {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         **{name: getattr(exchange, name) for name in _TOLD},
+        "changes": exchange.told,
         "milliseconds": round(exchange.milliseconds, 3),
     }
     if exchange.fault is not None:

@@ -7,21 +7,11 @@ from mockvault.domain.errors import CallbackStateRefused, EntityNotFound, Unauth
 from mockvault.vault.applications import Applications
 from mockvault.vault.tokens import TokenRefused, unverified_claims
 from mockvault.vault.vault import Vault
+from mockvault.web.asking import text_of
 
+_DOORS = 1024
 _APPLICATION = APPLICATION_HEADER.encode()
 _CONSUMER = CONSUMER_HEADER.encode()
-_DOORS = 1024
-SECURITY_HEADERS = (b"authorization", _APPLICATION, _CONSUMER)
-
-
-def text_of(raw: bytes | None) -> str:
-    """Return a header's text: UTF-8, or what else it is; empty where it is absent or blank."""
-    if raw is None:
-        return ""
-    try:
-        return raw.decode().strip()
-    except UnicodeDecodeError:
-        return raw.decode("latin-1").strip()
 
 
 def credentials_of(headers: Mapping[bytes, bytes]) -> str:
