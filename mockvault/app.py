@@ -142,7 +142,7 @@ def create_app(
         wall_time,
     )
     applications = Applications(
-        _vault_maker(settings, catalogue, scenario, workbenches),
+        _vault_maker(settings, catalogue, scenario, workbenches, cache),
         open_to_any=settings.open_applications,
     )
     applications.removed = workbenches.close
@@ -222,7 +222,11 @@ def declared_applications(settings: Settings, fixtures: Path) -> tuple[Applicati
 
 
 def _vault_maker(
-    settings: Settings, catalogue: Catalogue, scenario: Scenario, workbenches: Workbenches
+    settings: Settings,
+    catalogue: Catalogue,
+    scenario: Scenario,
+    workbenches: Workbenches,
+    cache: Cache,
 ) -> Any:
     seeded: list[Any] = []  # one seed is one world: it is made once, and copied
 
@@ -232,7 +236,7 @@ def _vault_maker(
         ids = IdSource(f"{settings.seed}/{application.id}")
         if scenario.world is None:
             if not seeded:
-                seed_world(store, scenario, catalogue, settings.seed)
+                seed_world(store, scenario, catalogue, settings.seed, cache)
                 seeded.append(store.snapshot())
             store.restore(seeded[0])
         else:

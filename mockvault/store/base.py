@@ -15,6 +15,7 @@ from mockvault.domain.entities import (
     LogEntry,
     RequestCounts,
 )
+from mockvault.domain.history import CallHistory
 
 Item = TypeVar("Item")
 
@@ -115,6 +116,10 @@ class ApplicationStore(Protocol):
     # the record of calls
 
     def count_call(self, consumer_id: str, kind: str, time: int, calls: int = 1) -> None: ...
+    def put_history(self, consumer_id: str, kind: str, history: CallHistory) -> None:
+        """Have the calls of a kind be those of a history, which is changed by nobody else."""
+        ...
+
     def counts(self, consumer_id: str) -> RequestCounts: ...
     def counts_between(self, consumer_id: str, start: int, end: int) -> RequestCounts: ...
     def counted_at(self, consumer_id: str) -> int | None: ...
