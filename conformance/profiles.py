@@ -20,6 +20,8 @@ class Profile:
     rate: float = 0.0
     patience: float = 0.0
     rounds: bool = False
+    generic: int = 0
+    linked: int = 0
 
 
 PROFILES = {
@@ -29,21 +31,27 @@ PROFILES = {
         Profile(
             "quick",
             "for CI: the laws, the contract case by case, short histories",
-            ("laws", "coverage", "stateful", "robustness", "webhooks"),
+            ("laws", "examples", "coverage", "stateful", "robustness", "webhooks"),
             60.0,
             40_000,
             histories=40,
             history_length=12,
+            generic=20,
         ),
         Profile(
             "thorough",
             "everything, in round after round with other seeds, as long as the budget lasts",
-            ("laws", "coverage", "stateful", "robustness", "webhooks", "fuzzing"),
+            (
+                *("laws", "examples", "coverage", "stateful", "robustness", "webhooks"),
+                *("fuzzing", "links"),
+            ),
             600.0,
             400_000,
             histories=400,
             history_length=25,
             generated=60,
+            generic=1_000,
+            linked=60,
             rounds=True,
         ),
         Profile(

@@ -344,6 +344,12 @@ class Target:
             self._local.unit = unit
         return str(getattr(self._local, "unit", ""))
 
+    def in_time(self) -> None:
+        """Raise `BudgetSpent` where the run has no more time."""
+        if self.deadline is not None and self.clock.now() > self.deadline:
+            self.spent = "the time is spent"
+            raise BudgetSpent(self.spent)
+
     def path(self, operation: Operation, values: Mapping[str, str]) -> str:
         """Return the path of an operation with its parameters filled in."""
         return re.sub(r"\{(\w+)\}", lambda m: quote(str(values[m[1]]), safe=""), operation.path)
@@ -436,15 +442,13 @@ class Target:
             if exchange.request.body:
                 seen.add("body")
 
-    def _guard(self, operation: Operation | None, request: Request) -> None:  # noqa: C901
+    def _guard(self, operation: Operation | None, request: Request) -> None:
         with self._lock:
             if self.requests >= self.profile.max_requests:
                 self.spent = f"{self.profile.max_requests} requests are sent"
                 raise BudgetSpent(self.spent)
             self.requests += 1
-        if self.deadline is not None and self.clock.now() > self.deadline:
-            self.spent = "the time is spent"
-            raise BudgetSpent(self.spent)
+        self.in_time()
         writes = operation.writes if operation else request.method not in {"GET", "HEAD", "OPTIONS"}
         consumer = self._named(operation, request)
         own = consumer is None or consumer.startswith(self.prefix)

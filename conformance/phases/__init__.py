@@ -1,6 +1,6 @@
 """The stages of a run: each judges cases of one kind and tells what it judged."""
 
-from conformance.phases import cases, fuzzing, histories, laws, robustness, webhooks
+from conformance.phases import cases, generic, histories, laws, robustness, webhooks
 from conformance.phases.registry import PHASES, Context, Phase
 
 __all__ = [
@@ -8,7 +8,7 @@ __all__ = [
     "Context",
     "Phase",
     "cases",
-    "fuzzing",
+    "generic",
     "histories",
     "laws",
     "robustness",

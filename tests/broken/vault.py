@@ -246,6 +246,14 @@ def _moment(text: str) -> float | None:
 LENGTHS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
+def _writable(defaults: Any) -> list[Any]:
+    """Return the defaults of a resource without what is read-only in them."""
+    return [
+        {k: v for k, v in row.items() if k != "target"} if isinstance(row, dict) else row
+        for row in defaults
+    ]
+
+
 class Vault:
     """One deployment. Give it bugs and variants by name."""
 
@@ -567,7 +575,8 @@ class Vault:
         except (ValueError, IndexError):
             return None
         genuine = hmac.compare_digest(
-            _b64(hmac.new(SECRET, head.encode(), hashlib.sha256).digest()), signature
+            _b64(hmac.new(SECRET, head.encode(), hashlib.sha256).digest()).encode(),
+            signature.encode(),
         )
         if (
             not genuine
@@ -1676,7 +1685,7 @@ class Vault:
         if isinstance(body.get("configuration"), list):
             for row in body["configuration"]:
                 if isinstance(row, dict) and isinstance(row.get("resource"), str):
-                    work["config"][row["resource"]] = row.get("defaults") or []
+                    work["config"][row["resource"]] = _writable(row.get("defaults") or [])
         if self.bug("read_only_written"):
             work |= {name: body[name] for name in ("state",) if name in body}
         if token:
@@ -1874,7 +1883,7 @@ class Vault:
             row
             for item in body.get("configuration") or []
             if isinstance(item, dict) and item.get("resource") == resource
-            for row in item.get("defaults") or []
+            for row in _writable(item.get("defaults") or [])
         ]
         held = {**stored["config"], resource: rows}
         if self.bug("config_everywhere"):
@@ -2060,7 +2069,8 @@ class Vault:
         state = request.arg("state") or ""
         head, _, signature = state.rpartition(".")
         genuine = hmac.compare_digest(
-            _b64(hmac.new(SECRET, head.encode(), hashlib.sha256).digest()), signature
+            _b64(hmac.new(SECRET, head.encode(), hashlib.sha256).digest()).encode(),
+            signature.encode(),
         )
         unsigned = self.bug("state_unsigned") or (verb == "revoke" and self.bug("revoke_unsigned"))
         try:

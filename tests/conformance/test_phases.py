@@ -4,7 +4,6 @@ import pytest
 
 from conformance.contract import load
 from conformance.engine import Plan, Run
-from conformance.generic import bodies
 from conformance.phases.cases import mutated
 from conformance.profiles import PROFILES
 from conformance.strategies import right, right_bodies, wrong_bodies
@@ -80,17 +79,6 @@ def test_a_bug_of_webhooks_is_found(bug: str) -> None:
     _, ended = judged(bug, profile="quick", phases=("webhooks",))
 
     assert [c.failure.area for c in ended.causes][:1] == ["webhooks"]
-
-
-@pytest.mark.slow
-def test_schemathesis_makes_bodies_and_they_find_a_bug() -> None:
-    made = list(bodies(load(), "consumersUpdate", 1, 20))
-    _, clean = judged(profile="thorough", phases=("fuzzing",))
-    _, broken = judged("body_types", profile="thorough", phases=("fuzzing",))
-
-    assert len(made) >= 10
-    assert clean.outcome == "conforms"
-    assert [c.failure.law for c in broken.causes] == ["VLT-GEN-01"]
 
 
 def judged_over_a_port(*bugs: str) -> list[str]:
