@@ -374,7 +374,9 @@ class MemoryStore:
 
     def snapshot(self) -> MemorySnapshot:
         """Return everything as it is now."""
-        if len(self._accounts) > _MANY and 8 * len(self._accounts) > len(self._past):
+        if not self._past:
+            self._past, self._accounts = self._accounts, {}
+        elif len(self._accounts) > _MANY and 8 * len(self._accounts) > len(self._past):
             past = {**self._past, **self._accounts}
             for consumer_id in self._accounts:
                 if past[consumer_id].is_empty:
