@@ -1,19 +1,23 @@
 """When Python's garbage collector looks at what: never at a world that stands, and briefly at all.
 
 A collection looks at every object that is not frozen, and the world is made of millions that are
-no garbage: one look at them would hold every request up for seconds.
+no garbage: one look at them would hold every request up for seconds. Nor may looks be left to
+Python: it counts what is made less what is freed, and a journal that is full frees as much as is
+put down in it, so that a look comes late and is long.
 """
 
+import asyncio
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import perf_counter
-from typing import Any
+from time import process_time, thread_time
 
-THRESHOLDS = (10_000, 3, 3)
-"""New objects before the youngest are looked at; how often, before the next older ones are."""
 LONGEST = 0.0015
-"""Seconds that a look at everything may take before what it left is frozen."""
+"""Seconds of CPU that a look may take before what it left is frozen."""
+BUSY, QUIET = 0.02, 0.1
+"""Seconds between looks while requests come, and while none do."""
+NOTHING = 0.0005
+"""Seconds of CPU in which so little was made that no look is needed."""
 
 
 @contextmanager
@@ -31,36 +35,48 @@ def without_collections() -> Iterator[None]:
 class Keeper:
     """Keeps collections short while a process serves, however large its worlds become.
 
-    What is there when it begins is frozen: no collection looks at it again. What is stored later
-    adds up until a look at all of it takes longer than `LONGEST`; then it is frozen too, right
-    after that look, so that nothing is in it that was garbage. What dies later is freed all the
-    same, by its count of references; only a ring of frozen objects that dies would stay.
+    What is there when it begins is frozen: no collection looks at it again. From then on it looks
+    at what is new, often and so briefly; once what is stored has added up to a longer look, it is
+    frozen right after one, when there is nothing in it that was garbage. What dies later is freed
+    all the same, by its count of references; only a ring of frozen objects that dies would stay.
     """
 
     def __init__(self) -> None:
-        self._before = (gc.get_threshold(), gc.isenabled())
-        self._began = 0.0
+        self._was_on = gc.isenabled()
+        self._used = 0.0
+        self._alarm: asyncio.TimerHandle | None = None
         self.freezes = 0
+        self.longest = 0.0
 
     def begin(self) -> None:
-        """Freeze what is there, and watch over what comes."""
+        """Freeze what is there, and collect nothing but in looks."""
         gc.freeze()  # with what little garbage a start makes: to look for it takes longer
-        gc.set_threshold(*THRESHOLDS)
-        gc.callbacks.append(self._watch)
-        gc.enable()
+        gc.disable()
+        self._used = process_time()
+
+    def watch(self) -> None:
+        """Look at what is new as time passes, in the event loop that runs."""
+        used = process_time() - self._used
+        if used > NOTHING:
+            self.look()
+        self._used = process_time()
+        wait = BUSY if used > NOTHING else QUIET
+        self._alarm = asyncio.get_running_loop().call_later(wait, self.watch)
+
+    def look(self) -> None:
+        """Collect what is garbage; freeze the rest where that took long."""
+        began = thread_time()
+        gc.collect()
+        took = thread_time() - began
+        self.longest = max(self.longest, took)
+        if took > LONGEST:
+            gc.freeze()
+            self.freezes += 1
 
     def end(self) -> None:
         """Leave the process as it was before, nothing frozen."""
-        gc.callbacks.remove(self._watch)
+        if self._alarm is not None:
+            self._alarm.cancel()
         gc.unfreeze()
-        threshold, was_on = self._before
-        gc.set_threshold(*threshold)
-        if not was_on:
-            gc.disable()
-
-    def _watch(self, phase: str, info: dict[str, Any]) -> None:
-        if phase == "start":
-            self._began = perf_counter()
-        elif info["generation"] == 2 and perf_counter() - self._began > LONGEST:
-            gc.freeze()
-            self.freezes += 1
+        if self._was_on:
+            gc.enable()

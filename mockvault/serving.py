@@ -77,10 +77,11 @@ def serve(
     def tell() -> None:
         if port_file is not None:
             _write_whole(port_file, f"{sock.getsockname()[1]}\n")
+        keeper.watch()
         started()
 
-    server = _Server(config, tell, stopping)
     keeper = Keeper()
+    server = _Server(config, tell, stopping)
     keeper.begin()
     try:
         with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:

@@ -1,8 +1,10 @@
 """What a start leaves undone, and when garbage is collected after it."""
 
+import asyncio
 import gc
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from mockvault import garbage
 from mockvault.deferred import defer
 from mockvault.garbage import Keeper, without_collections
+from mockvault.remote import send
 
 
 @pytest.fixture
@@ -76,44 +79,106 @@ def test_nothing_is_collected_while_a_mock_starts() -> None:
 
 def test_what_is_there_when_serving_begins_is_looked_at_no_more(keeper: Keeper) -> None:
     assert gc.get_freeze_count() > 10_000
+    assert not gc.isenabled()
     assert keeper.freezes == 0
 
 
 def test_what_is_stored_later_is_frozen_once_a_look_at_it_takes_long(
     keeper: Keeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(garbage, "LONGEST", 0.0)
     before = gc.get_freeze_count()
     stored: list[Any] = [[number] for number in range(50_000)]
+    monkeypatch.setattr(garbage, "LONGEST", 1_000.0)
+    keeper.look()
+    assert keeper.freezes == 0
+    assert gc.get_freeze_count() <= before
 
-    gc.collect()
+    monkeypatch.setattr(garbage, "LONGEST", 0.0)
+    keeper.look()
 
-    assert keeper.freezes >= 1
+    assert keeper.freezes == 1
     assert gc.get_freeze_count() >= before + len(stored)
+
+
+class Ring:
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def rings() -> int:
+    return sum(type(each) is Ring for each in gc.get_objects())
 
 
 def test_rings_that_die_are_collected_before_the_rest_is_frozen(
     keeper: Keeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Ring:
-        def __init__(self) -> None:
-            self.itself = self
-
     monkeypatch.setattr(garbage, "LONGEST", 0.0)
+    kept = Ring()
     for _ in range(100):
         Ring()
-    gc.collect()
+    keeper.look()
     gc.unfreeze()
 
-    assert keeper.freezes >= 1
-    assert not [each for each in gc.get_objects() if type(each) is Ring]
+    assert keeper.freezes == 1
+    assert rings() == 1
+    assert kept.itself is kept
+
+
+def test_looks_come_while_something_happens_and_cease_while_nothing_does(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    used = iter([1.0, 2.0, 2.0, 2.0, 2.0, 2.0])
+    monkeypatch.setattr(garbage, "process_time", lambda: next(used, 2.0))
+    monkeypatch.setattr(garbage, "BUSY", 0.0)
+    monkeypatch.setattr(garbage, "QUIET", 0.0)
+    monkeypatch.setattr(keeper, "look", lambda: looks.append(1))
+
+    async def serve() -> None:
+        keeper._used = 0.0
+        keeper.watch()
+        await asyncio.sleep(0.05)
+
+    asyncio.run(serve())
+
+    assert looks == [1]
+
+
+def test_a_connection_that_ends_leaves_nothing_to_collect(vault_mock: Any) -> None:
+    headers = {"authorization": "Bearer mock-api-key", "x-apideck-app-id": "mock-app"}
+
+    def ask() -> None:
+        for path in ("/vault/consumers", "/vault/no-such-path", "/_mock/health"):
+            send(vault_mock.url, "GET", path, headers=headers)
+
+    ask()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        for _ in range(20):
+            ask()
+        time.sleep(0.1)
+        gc.collect()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        ask()
+        time.sleep(0.1)
+        gc.collect()
+        found = [each for each in gc.garbage if type(each).__module__.startswith("mockvault")]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.unfreeze()
+        gc.enable()
+
+    assert found == []
 
 
 def test_a_process_that_has_served_is_left_as_it_was() -> None:
-    before = (gc.get_threshold(), gc.isenabled(), list(gc.callbacks))
+    was_on = gc.isenabled()
     keeper = Keeper()
     keeper.begin()
     keeper.end()
 
-    assert (gc.get_threshold(), gc.isenabled(), list(gc.callbacks)) == before
+    assert gc.isenabled() is was_on
     assert gc.get_freeze_count() == 0
