@@ -75,10 +75,10 @@ def serve(
     )
 
     def tell() -> None:
-        if port_file is not None:
-            _write_whole(port_file, f"{sock.getsockname()[1]}\n")
         keeper.watch()
         started()
+        if port_file is not None:  # last: who has seen it finds all the rest done
+            _write_whole(port_file, f"{sock.getsockname()[1]}\n")
 
     keeper = Keeper()
     server = _Server(config, tell, stopping)
