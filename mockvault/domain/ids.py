@@ -2,14 +2,17 @@
 
 from hashlib import blake2b
 
+_VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+
 
 class IdSource:
     """Ids that follow from a seed and from how many were asked for before, and nothing else."""
 
-    __slots__ = ("_count", "_seed")
+    __slots__ = ("_count", "_keyed", "_seed")
 
     def __init__(self, seed: str, count: int = 0) -> None:
         self._seed = seed.encode()
+        self._keyed = blake2b(key=self._seed[:64], digest_size=16)
         self._count = count
 
     @property
@@ -21,21 +24,22 @@ class IdSource:
         """Continue as if `count` ids had been given."""
         self._count = count
 
-    def _digest(self, size: int) -> bytes:
-        self._count += 1
-        return blake2b(b"%d" % self._count, key=self._seed[:64], digest_size=size).digest()
-
     def uuid(self) -> str:
         """Return a UUID (version 4, variant 1, in form)."""
-        digits = self._digest(16).hex()
-        variant = "89ab"[int(digits[16], 16) & 3]
+        self._count = count = self._count + 1
+        made = self._keyed.copy()  # a third of the time that it takes to begin with the key
+        made.update(b"%d" % count)
+        digits = made.hexdigest()
+        variant = _VARIANTS[digits[16]]
         return (
             f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
         )
 
     def token(self, prefix: str = "") -> str:
         """Return an opaque token: the prefix and 40 hexadecimal digits."""
-        return prefix + self._digest(20).hex()
+        self._count += 1
+        made = blake2b(b"%d" % self._count, key=self._seed[:64], digest_size=20)
+        return prefix + made.hexdigest()
 
 
 def secret_of(*parts: str) -> bytes:

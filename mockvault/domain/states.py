@@ -48,6 +48,19 @@ def missing_settings(connector: Connector, connection: Connection) -> Iterator[F
             yield form_field
 
 
+def has_all_settings(connector: Connector, connection: Connection) -> bool:
+    """Tell whether the connection holds a value for every required field."""
+    settings = connection.settings
+    for form_field in connector.form_fields:
+        if (
+            form_field.required
+            and not form_field.deprecated
+            and not is_filled(settings.get(form_field.id, form_field.default_value))
+        ):
+            return False
+    return True
+
+
 def settings_missing_for_authorization(
     connector: Connector, connection: Connection | None
 ) -> tuple[str, ...]:
@@ -103,7 +116,7 @@ def state_of(connector: Connector, connection: Connection | None) -> ConnectionS
         return ConnectionState.AVAILABLE
     if needs_token(connector) and connection.token is None:
         return ConnectionState.ADDED
-    if any(missing_settings(connector, connection)):
+    if not has_all_settings(connector, connection):
         return ConnectionState.AUTHORIZED if connection.token is not None else ConnectionState.ADDED
     if credentials_are_refused(connector, connection):
         return ConnectionState.INVALID

@@ -2,19 +2,19 @@
 
 from typing import Any
 
-from mockvault.presenting import connection_content, connections_content
+from mockvault.presenting import connection_answer, connections_answer
 from mockvault.vault.connections import Held, unknown_defaults
 from mockvault.vault.vault import Vault
 from mockvault.web.caller import Caller
-from mockvault.web.replies import Reply, no_content, ok_content
+from mockvault.web.replies import Reply, no_content, ok_text
 
 
 def connections_all(
     vault: Vault, caller: Caller, *, api: str | None = None, configured: bool | None = None
 ) -> Reply:
     """List every connector with the consumer's connection to it, sorted by name."""
-    return ok_content(
-        connections_content(vault, caller.consumer_id, api, caller.base_url, configured=configured)
+    return ok_text(
+        connections_answer(vault, caller.consumer_id, api, caller.base_url, configured=configured)
     )
 
 
@@ -69,7 +69,7 @@ def connections_token(
 
 
 def _shown(vault: Vault, caller: Caller, held: Held, body: dict[str, Any] | None = None) -> Reply:
-    reply = ok_content(connection_content(vault, held, caller.consumer_id, caller.base_url))
+    reply = ok_text(connection_answer(vault, held, caller.consumer_id, caller.base_url))
     if not body:
         return reply
     unknown = unknown_defaults(held.connector, body.get("configuration", ()))

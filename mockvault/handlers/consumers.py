@@ -7,7 +7,7 @@ from mockvault.presenting import consumer_item, consumer_json, counts_json
 from mockvault.vault.vault import Vault
 from mockvault.web.caller import Caller
 from mockvault.web.pagination import around, position_of
-from mockvault.web.replies import Reply, ok
+from mockvault.web.replies import Reply, ok, ok_data, ok_text
 
 
 def consumers_add(vault: Vault, caller: Caller, *, body: dict[str, Any]) -> Reply:
@@ -20,13 +20,20 @@ def consumers_add(vault: Vault, caller: Caller, *, body: dict[str, Any]) -> Repl
 def consumers_all(
     vault: Vault, caller: Caller, *, limit: int = 20, cursor: str | None = None
 ) -> Reply:
-    """List the consumers, oldest first, page by page."""
+    """List the consumers, oldest first, page by page; a page is kept until anything changes."""
+    stamp = vault.surroundings.store.writes()
+    key = ("consumers", limit, cursor, caller.base_url)
+    kept = vault.shown.get(key)
+    if kept is not None and kept[0] == stamp:
+        return ok_text(kept[1])
     page = vault.consumers.page(position_of("consumers", cursor), limit)
     query = {} if limit == 20 else {"limit": str(limit)}
-    return ok(
+    text = ok_data(
         [consumer_item(vault, consumer) for consumer in page.items],
         **around(page, "consumers", cursor, f"{caller.base_url}/vault/consumers", query),
     )
+    vault.shown.keep(key, stamp, text, len(text.content))
+    return ok_text(text)
 
 
 def consumers_one(vault: Vault, caller: Caller, *, consumer_id: str) -> Reply:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from mockvault.domain.clock import milliseconds_of
 from mockvault.domain.connectors import Connector, Resource
-from mockvault.domain.entities import AccessToken, Connection
+from mockvault.domain.entities import NOTHING, AccessToken, Connection
 from mockvault.domain.errors import (
     ConnectionNotFound,
     EntityNotFound,
@@ -190,13 +190,17 @@ class Connections:
         old = before or Connection(
             consumer_id, connector.unified_api, connector.service_id, created_at=now
         )
-        return replace(
-            old,
-            enabled=body.get("enabled", old.enabled),
-            settings=merged(old.settings, body.get("settings", {})),
-            metadata=merged(old.metadata, body.get("metadata", {})),
-            configuration=_configured(connector, old.configuration, body.get("configuration", ())),
-            updated_at=None if before is None else max(now, old.updated_at or old.created_at),
+        return Connection(
+            old.consumer_id,
+            old.unified_api,
+            old.service_id,
+            old.created_at,
+            None if before is None else max(now, old.updated_at or old.created_at),
+            body.get("enabled", old.enabled),
+            merged(old.settings, body.get("settings", NOTHING)),
+            merged(old.metadata, body.get("metadata", NOTHING)),
+            old.token,
+            _configured(connector, old.configuration, body.get("configuration", ())),
         )
 
     def _imported_token(self, credentials: Mapping[str, Any]) -> AccessToken | None:

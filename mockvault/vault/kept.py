@@ -6,6 +6,19 @@ LIMIT = 16 * 1024 * 1024
 """Bytes of text that are kept at most."""
 
 
+class Text:
+    """JSON text that was worked out once, and by whom it has been proved to be right.
+
+    A proof holds for as long as the text is served: the text never changes, only another is made.
+    """
+
+    __slots__ = ("content", "proved_by")
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.proved_by: set[Any] = set()
+
+
 class Kept:
     """Values by their keys, each with the stamp under which it is good: who uses it compares."""
 

@@ -14,7 +14,6 @@ from mockvault.web.violations import Violation, cut, listed
 Headers = Mapping[bytes, bytes] | Iterable[tuple[bytes, bytes]]
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_JSON = b"application/json"
 
 
 @lru_cache(maxsize=8)
@@ -45,17 +44,27 @@ class AnswerJudge:
         self, status: int, headers: Headers, content: bytes | None
     ) -> tuple[Violation, ...]:
         """Return all that the answer breaks; header names may be in any case."""
+        plan = self._plan(status)
+        if plan is None:
+            return (self._undeclared(status),)
+        return tuple(plan.judge(headers, content or b""))
+
+    def is_plainly_valid(self, status: int, content: bytes) -> bool:
+        """Tell whether an answer of JSON obeys its schema, and nothing else is asked of it.
+
+        False leaves open whether it breaks anything.
+        """
+        plan = self._plan(status)
+        return plan is not None and plan.is_plainly_valid(content)
+
+    def _plan(self, status: int) -> "_Plan | None":
         try:
-            plan = self._plans[status]
+            return self._plans[status]
         except KeyError:
             response = response_for(self._operation, status)
             plan = _Plan(self._schemas, response, status) if response else None
             self._plans[status] = plan
-        if plan is None:
-            return (self._undeclared(status),)
-        if content and plan.is_plainly_valid(headers, content):
-            return ()
-        return tuple(plan.judge(headers, content or b""))
+            return plan
 
     def _undeclared(self, status: int) -> Violation:
         declared = list(self._operation.responses)
@@ -93,11 +102,9 @@ class _Plan:
         self._marks = schemas.marks(pointer) if pointer else None
         self._is_valid = schemas.validator(pointer).is_valid if pointer else None
 
-    def is_plainly_valid(self, headers: Headers, content: bytes) -> bool:
+    def is_plainly_valid(self, content: bytes) -> bool:
         """Tell whether the answer is JSON that obeys its schema, where nothing else is asked."""
         if self._is_valid is None or self._marks is not None or self._required:
-            return False
-        if _value(headers, b"content-type") != _JSON:
             return False
         try:
             return self._is_valid(orjson.loads(content))

@@ -8,6 +8,7 @@ from typing import Any
 from mockvault.domain import errors
 from mockvault.domain.errors import VaultError
 from mockvault.json_text import dumps
+from mockvault.vault.kept import Text
 from mockvault.web.violations import RequestInvalid, UnsupportedMediaType, Violation
 
 JSON = b"application/json"
@@ -37,7 +38,8 @@ class Reply:
     """An answer: its status, its body as bytes, and the headers beyond those of every answer.
 
     `error` is what the answer refuses for, in a sentence; None for one that does not. `deliver`
-    puts it on the wire in a way of its own; None sends it whole and at once.
+    puts it on the wire in a way of its own; None sends it whole and at once. `proved_by` are the
+    judges that have found the same bytes right before, where they are kept.
     """
 
     status: int
@@ -46,6 +48,7 @@ class Reply:
     error: str | None = None
     warnings: list[str] = field(default_factory=list)
     deliver: "Deliver | None" = None
+    proved_by: set[Any] | None = None
 
 
 def ok(data: Any, **beside: Any) -> Reply:
@@ -53,9 +56,14 @@ def ok(data: Any, **beside: Any) -> Reply:
     return Reply(200, dumps({"status_code": 200, "status": "OK", "data": data, **beside}))
 
 
-def ok_content(data: bytes) -> Reply:
-    """Answer 200 with data that is JSON text already."""
-    return Reply(200, b'{"status_code":200,"status":"OK","data":%b}' % data)
+def ok_data(data: Any, **beside: Any) -> Text:
+    """Return the body of such an answer, to be kept."""
+    return Text(dumps({"status_code": 200, "status": "OK", "data": data, **beside}))
+
+
+def ok_text(text: Text) -> Reply:
+    """Answer 200 with a body that is kept."""
+    return Reply(200, text.content, proved_by=text.proved_by)
 
 
 def no_content() -> Reply:
