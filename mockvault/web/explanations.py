@@ -7,7 +7,7 @@ from typing import Any
 
 from jsonschema_rs import ValidationError, ValidationErrorKind
 
-from mockvault.contract import pointer_of, tokens_of
+from mockvault.contract import escape, pointer_of, tokens_of
 from mockvault.web.narrowing import narrowed
 from mockvault.web.schemas import Schemas
 from mockvault.web.violations import Violation, cut, listed, nearest, shown
@@ -34,6 +34,21 @@ _MUST = {
 }
 
 
+_PLAIN = frozenset(
+    {
+        ValidationErrorKind.Type,
+        ValidationErrorKind.Enum,
+        ValidationErrorKind.Format,
+        ValidationErrorKind.Pattern,
+        ValidationErrorKind.MaxLength,
+        ValidationErrorKind.MinLength,
+        ValidationErrorKind.Maximum,
+        ValidationErrorKind.Minimum,
+    }
+)
+"""The commonest errors, which one sentence tells."""
+
+
 class Explainer:
     """Tells what is wrong with a value of one part of a message, for one direction of traffic."""
 
@@ -46,6 +61,7 @@ class Explainer:
         self._pointer = lru_cache(maxsize=4096)(_pointer_of)
         self._expected = lru_cache(maxsize=4096)(self._resolved)
         self._place = lru_cache(maxsize=4096)(schemas.place)
+        self._rule = lru_cache(maxsize=4096)(self._ruled)
 
     def explain(self, pointer: str, value: Any, base: Iterable[str] = ()) -> list[Violation]:
         """Return what of the schema at `pointer` `value` breaks, at most a hundred violations.
@@ -71,28 +87,25 @@ class Explainer:
         hint: str | None = None,
     ) -> Violation:
         """Return a violation at `path`; `rule` may stand in the overlaid contract."""
+        published = self._published(rule)
         return Violation(
-            location=self.location,
-            pointer=pointer_of(map(_short, path), root=""),
-            keyword=keyword,
-            message=message,
-            expected=expected,
-            got=got,
-            rule=self._published(rule),
-            hint=hint,
+            self.location, _where(path), keyword, message, expected, got, published, hint
         )
 
     def subject(self, path: list[Any]) -> str:
         """Return what a sentence calls the value at `path`."""
         if self.location == "body":
-            return pointer_of(map(_short, path), root="") or "the body"
+            return _where(path) or "the body"
         first, *rest = map(_short, path)
         return first + "".join(f"[{step}]" for step in rest)
 
     def _told(self, error: ValidationError, whole: "_Whole") -> Iterator[Violation]:
         tokens, wrapped = self._place(tuple(error.schema_path))
-        path = [*whole.base, *error.instance_path]
         kind = error.kind
+        if type(kind) in _PLAIN:
+            yield self._plain(error, tokens, whole)
+            return
+        path = [*whole.base, *error.instance_path]
         if wrapped and isinstance(kind, ValidationErrorKind.AnyOf):
             for inner in kind.context[0]:
                 yield from self._told(inner, whole)
@@ -106,10 +119,30 @@ class Explainer:
             yield self._plain(error, tokens, whole)
 
     def _plain(self, error: ValidationError, tokens: tuple[str, ...], whole: "_Whole") -> Violation:
-        path = [*whole.base, *error.instance_path]
-        keyword = error.kind.name
+        steps, kind = error.instance_path, error.kind
+        path = [*whole.base, *steps]
+        keyword = kind.name
+        rule, expected, must = self._rule(tokens, keyword)
+        hint = None
+        if keyword == "enum":
+            hint = self._near_miss(error.instance, expected if isinstance(expected, list) else [])
+        elif isinstance(kind, ValidationErrorKind.OneOfMultipleValid):
+            must = "fits more than one of the alternatives"
+            expected = self._alternatives(rule, expected)
+        return self.violation(
+            path,
+            keyword,
+            f"{self.subject(path)} {must}",
+            expected=expected,
+            got=shown(whole.at(steps), map(str, path)),
+            rule=rule,
+            hint=hint,
+        )
+
+    def _ruled(self, tokens: tuple[str, ...], keyword: str) -> tuple[str, Any, str]:
+        """Return the rule at a place of the contract, what it expects, and that as a sentence."""
         rule = self._pointer(tokens)
-        expected, hint = self._expected(rule), None
+        expected = self._expected(rule)
         if keyword == "type":
             expected = f"{expected} or null" if self._nullable(tokens) else expected
             must = f"must be {_article(expected)}"
@@ -117,21 +150,9 @@ class Explainer:
             choices = expected if isinstance(expected, list) else []
             few = [cut(str(choice)) for choice in choices[:_FEW]]
             must = f"must be one of {listed([*few, '…'] if len(choices) > _FEW else few)}"
-            hint = self._near_miss(error.instance, choices)
-        elif isinstance(error.kind, ValidationErrorKind.OneOfMultipleValid):
-            must = "fits more than one of the alternatives"
-            expected = self._alternatives(rule, expected)
         else:
             must = _MUST.get(keyword, "breaks the rule " + keyword).format(expected)
-        return self.violation(
-            path,
-            keyword,
-            f"{self.subject(path)} {must}",
-            expected=expected,
-            got=shown(whole.at(error.instance_path), map(str, path)),
-            rule=rule,
-            hint=hint,
-        )
+        return rule, expected, must
 
     def _unknown(
         self, error: ValidationError, names: list[str], path: _Path, tokens: tuple[str, ...]
@@ -253,6 +274,11 @@ def _is_elsewhere(branch: list[ValidationError], at_home: list[str | int]) -> bo
 
 def _article(words: Any) -> str:
     return f"{'an' if str(words)[:1] in _VOWELS else 'a'} {words}"
+
+
+def _where(path: Iterable[str | int]) -> str:
+    """Return the JSON pointer of a place in what was sent, long names cut."""
+    return "".join([f"/{escape(cut(str(step)))}" for step in path])
 
 
 def _short(step: Any) -> str:

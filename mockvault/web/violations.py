@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NamedTuple
 
 SHOWN = 80
 _SECRET = re.compile(
@@ -14,8 +13,7 @@ _SECRET = re.compile(
 _NOISE = re.compile(r"[^a-z0-9]")
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(NamedTuple):
     """One rule of the contract that was broken, and where.
 
     `pointer` leads into the part named by `location`, `rule` into the published contract.
