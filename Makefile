@@ -8,10 +8,10 @@ NPM := tests/pages/widget/node_modules/.ready
 CODE := mockvault conformance tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install run serve test format format-check lint types layers check coverage conformance mutants bench browser clean
+.PHONY: help install run serve test format format-check lint types layers check coverage conformance mutants bench bench-journey bench-instructions browser clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-20s %s\n", $$1, $$2}'
 
 $(SERVES): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -73,6 +73,12 @@ mutants: $(READY) ## Tell which planted bugs conformance finds (ARGS='--profile 
 
 bench: $(READY) ## Measure speed beside peers, as ratios of one run
 	$(BIN)/python -m tests.bench $(ARGS)
+
+bench-journey: $(READY) ## Measure each step of a request's way, and write tests/bench/journey.md
+	$(BIN)/python -m tests.bench.journey $(ARGS)
+
+bench-instructions: $(READY) ## Count the instructions of five calls beside those that are kept
+	$(BIN)/python -m tests.bench.instructions $(ARGS)
 
 clean: ## Remove what was made here
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build reports tests/pages/widget/node_modules

@@ -16,7 +16,7 @@ from tests.second_judge import judge_answer
 
 pytest_plugins = ["mockvault.pytest_plugin"]
 
-collect_ignore = ["bench"]  # run by `make bench`
+collect_ignore = ["bench/peers"]  # servers that `make bench` starts
 
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile(

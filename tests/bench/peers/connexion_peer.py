@@ -1,4 +1,4 @@
-"""Connexion as it comes, with requests and answers validated: it answers the same data."""
+"""Connexion as it comes, with requests and answers validated: the same answers, nothing kept."""
 
 import json
 import os
@@ -12,17 +12,11 @@ from connexion import AsyncApp
 from connexion.resolver import Resolver
 
 ANSWERS = json.loads(Path(os.environ["BENCH_ANSWERS"]).read_text())
-NAMES = {
-    "connectionsOne": "read one connection",
-    "consumersAll": "list 20 consumers",
-    "consumersAdd": "create a consumer",
-    "connectionsUpdate": "patch a connection",
-}
 
 
 def resolve(operation_id: str) -> Any:
     async def handler(**parameters: Any) -> Any:
-        return ANSWERS[NAMES[operation_id]], 200
+        return ANSWERS[operation_id], 200
 
     return handler
 

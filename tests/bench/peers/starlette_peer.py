@@ -1,8 +1,9 @@
-"""A bare Starlette route with orjson: the same bytes, nothing kept, nothing validated."""
+"""Bare Starlette routes with orjson: the same answers, nothing kept, nothing validated."""
 
 import json
 import os
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import orjson
@@ -13,36 +14,31 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 ANSWERS = json.loads(Path(os.environ["BENCH_ANSWERS"]).read_text())
+ONE = "/vault/connections/{unified_api}/{service_id}"
 
 
-def answer(name: str) -> Response:
-    return Response(orjson.dumps(ANSWERS[name]), media_type="application/json")
+def read(operation_id: str) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        return Response(orjson.dumps(ANSWERS[operation_id]), media_type="application/json")
+
+    return endpoint
 
 
-async def read(request: Request) -> Response:
-    return answer("read one connection")
+def write(operation_id: str) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        orjson.loads(await request.body())
+        return Response(orjson.dumps(ANSWERS[operation_id]), media_type="application/json")
 
-
-async def listed(request: Request) -> Response:
-    return answer("list 20 consumers")
-
-
-async def create(request: Request) -> Response:
-    orjson.loads(await request.body())
-    return answer("create a consumer")
-
-
-async def patch(request: Request) -> Response:
-    orjson.loads(await request.body())
-    return answer("patch a connection")
+    return endpoint
 
 
 app = Starlette(
     routes=[
-        Route("/vault/consumers", listed, methods=["GET"]),
-        Route("/vault/consumers", create, methods=["POST"]),
-        Route("/vault/connections/{unified_api}/{service_id}", read, methods=["GET"]),
-        Route("/vault/connections/{unified_api}/{service_id}", patch, methods=["PATCH"]),
+        Route("/vault/consumers", read("consumersAll"), methods=["GET"]),
+        Route("/vault/consumers", write("consumersAdd"), methods=["POST"]),
+        Route("/vault/connections", read("connectionsAll"), methods=["GET"]),
+        Route(ONE, read("connectionsOne"), methods=["GET"]),
+        Route(ONE, write("connectionsUpdate"), methods=["PATCH"]),
     ]
 )
 
