@@ -13,9 +13,10 @@ from conformance import __version__, preflight, verdicts
 from conformance.checks import Judge
 from conformance.cleaning import clean
 from conformance.contract import Contract
+from conformance.coverage import Book, keywords
 from conformance.failures import Exchange, Failure
 from conformance.laws.world import Connector
-from conformance.phases import PHASES, Context
+from conformance.phases import PHASES, Context, sent
 from conformance.profiles import Profile
 from conformance.run_events import (
     CaseJudged,
@@ -28,6 +29,7 @@ from conformance.run_events import (
     RunFinished,
     RunStarted,
 )
+from conformance.second_judge import SecondJudge
 from conformance.target import (
     Application,
     BudgetSpent,
@@ -85,6 +87,8 @@ class Former:
     observed: Mapping[tuple[str, int], int] = field(default_factory=dict)
     exercised: Mapping[str, frozenset[str]] = field(default_factory=dict)
     judged: Mapping[str, int] = field(default_factory=dict)
+    sent: Mapping[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
+    seen: Mapping[tuple[str, int], frozenset[str]] = field(default_factory=dict)
 
 
 class Run:
@@ -104,7 +108,9 @@ class Run:
             clock=plan.clock,
             consumer=plan.consumer,
         )
-        self.judge = Judge(plan.contract)
+        self.judge, self.second = Judge(plan.contract), SecondJudge(plan.contract)
+        self.book = Book(plan.contract)
+        self.target.observers.append(self.book.note)
         self.judge.never_shown = {a.key: "API key" for a in plan.applications if len(a.key) >= 8}
         self.target.capabilities.update(plan.capabilities)
         self.catalogue: tuple[Connector, ...] = ()
@@ -142,6 +148,12 @@ class Run:
         for operation, names in former.exercised.items():
             self.target.exercised.setdefault(operation, set()).update(names)
         self.judge.judged.update(former.judged)
+        for operation, counts in former.sent.items():
+            for place, (kept, broken) in counts.items():
+                if place in self.book.declared.get(operation, {}):
+                    self.book.declared[operation][place] = [kept, broken]
+        for where, places in former.seen.items():
+            self.second.seen.setdefault(where, set()).update(places)
 
     # --- the course of a run ---
 
@@ -282,6 +294,7 @@ class Run:
             plan.only,
             plan.shard,
             plan.profile,
+            self.second,
             self._broken,
             self.first,
             wanted,
@@ -298,6 +311,9 @@ class Run:
 
     def _judge_answer(self, exchange: Exchange) -> tuple[str, ...]:
         found = self.judge.judge(exchange)
+        if self.second.can_judge(exchange) and (told := self.second.problem(exchange)):
+            context, expected = self.context(), "an answer that openapi-core accepts"
+            found.append(sent.failure(sent.SECOND, context, exchange, expected, told))
         if found:
             unit = self.target.judging()
             for failure in found:
@@ -379,7 +395,12 @@ class Run:
             tuple(waived),
             tuple(plan.waivers.notes()),
             verdicts.not_judged(self.cases),
-            verdicts.coverage(self.target, self.cases),
+            {
+                **verdicts.coverage(self.target, self.cases),
+                "answers_judged_twice": self.second.judged,
+                "shapes_of_answers": self.second.shapes,
+                **keywords(self.book, self.second, plan.contract),
+            },
             self.requests,
             self.seconds,
             plan.seed,

@@ -89,6 +89,11 @@ class Journal:
             "observed": [[*key, count] for key, count in target.observed.items()],
             "exercised": {name: sorted(seen) for name, seen in target.exercised.items()},
             "judged": self._run.judge.judged,
+            "sent": {
+                name: {place: pair for place, pair in counts.items() if any(pair)}
+                for name, counts in self._run.book.declared.items()
+            },
+            "seen": [[*key, sorted(places)] for key, places in self._run.second.seen.items()],
         }
         self._write({"book": book})
 
@@ -144,6 +149,11 @@ def _kept(rows: list[dict[str, Any]]) -> Kept:
         {(str(op), int(status)): int(n) for op, status, n in book.get("observed", ())},
         {name: frozenset(map(str, seen)) for name, seen in book.get("exercised", {}).items()},
         {name: int(n) for name, n in book.get("judged", {}).items()},
+        {
+            name: {place: (int(kept), int(broken)) for place, (kept, broken) in counts.items()}
+            for name, counts in book.get("sent", {}).items()
+        },
+        {(str(op), int(s)): frozenset(map(str, ps)) for op, s, ps in book.get("seen", ())},
     )
     last = rows[-1].get("ended")
     is_whole = last is not None and last["outcome"] != "interrupted" and not last["partial"]

@@ -332,6 +332,7 @@ class Target:
         self.observed: dict[tuple[str, int], int] = {}
         self.exercised: dict[str, set[str]] = {}
         self.listeners: list[Callable[[Exchange], tuple[str, ...]]] = []
+        self.observers: list[Callable[[Operation, Exchange], None]] = []
         self._lock = threading.Lock()
         self._last_write = -1e9
         self._last_trace = -1e9
@@ -441,6 +442,8 @@ class Target:
             seen.update(f"query {name}" for name, _ in exchange.request.query)
             if exchange.request.body:
                 seen.add("body")
+            for observer in self.observers:
+                observer(operation, exchange)
 
     def _guard(self, operation: Operation | None, request: Request) -> None:
         with self._lock:

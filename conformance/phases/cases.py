@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any
 
 from conformance.contract import Operation
-from conformance.failures import Exchange, Failure
 from conformance.laws import LAWS
 from conformance.laws.validation import base_body, request_with, with_bodies
 from conformance.laws.world import NotJudged, World
@@ -24,14 +23,12 @@ from conformance.phases.sent import (
     PROMISES,
     SECOND,
     Tally,
-    failure,
     judged_unit,
     send,
     setting,
     verdict,
 )
 from conformance.run_events import CaseJudged
-from conformance.second_judge import SecondJudge
 from conformance.strategies import places
 from conformance.target import BudgetSpent, TargetUnreachable
 
@@ -119,68 +116,40 @@ def judge_cases(context: Context) -> Iterator[CaseJudged]:
     """Send mutated bodies and bounds, and show every kind of answer to the second judge."""
     if context.only:
         return
-    second = SecondJudge(context.target.contract)
-    seen: list[Exchange] = []
-
-    def watch(exchange: Exchange) -> tuple[str, ...]:
-        seen.append(exchange)
-        return ()
-
-    context.target.listeners.append(watch)
-    try:
-        if context.profile.may_write:
-            yield from _mutations(context)
-            yield from judge_generic(context, "coverage")
-        if context.wanted(SECOND):
-            yield from _second(context, second, seen)
-    finally:
-        context.target.listeners.remove(watch)
+    if context.profile.may_write:
+        yield from _mutations(context)
+        yield from judge_generic(context, "coverage")
+    if context.wanted(SECOND):
+        yield _second(context)
 
 
-def _second(context: Context, second: SecondJudge, seen: list[Exchange]) -> Iterator[CaseJudged]:
-    begun, judged = time.perf_counter(), 0
-    failures: list[Failure] = []
+# Judged here for their answers: together they see each kind of answer that has much to it.
+RICH = ("CNX-11", "CSM-06", "MAP-01", "RES-02", "SES-04", "LOG-01", "CNT-03", "OAU-04")
+
+
+def _second(context: Context) -> CaseJudged:
+    """Show the second judge, who hears every answer of a run, each kind of answer at least."""
+    begun, requests = time.perf_counter(), context.target.requests
+    context.target.judging(SECOND)
     world = World(
         context.target, LAWS["VLT-CNX-11"], context.seed, context.catalogue, turn=context.turn(81)
     )
-    for law in (
-        "VLT-CNX-11",
-        "VLT-CSM-06",
-        "VLT-MAP-01",
-        "VLT-RES-02",
-        "VLT-SES-04",
-        "VLT-LOG-01",
-        "VLT-CNT-03",
-        "VLT-OAU-04",
-    ):
-        if not context.profile.may_write:
-            break
-        world.law = LAWS[law]
+    for name in RICH if context.profile.may_write else ():
+        world.law = LAWS[f"VLT-{name}"]
         try:
-            LAWS[law].judge(world)
+            world.law.judge(world)
         except (NotJudged, BudgetSpent, TargetUnreachable):
             continue
-    kinds: dict[tuple[str, int], int] = {}
-    for exchange in seen:
-        kind = (exchange.operation_id, exchange.answer.status)
-        kinds[kind] = kinds.get(kind, 0) + 1
-        if kinds[kind] > 2 or not second.can_judge(exchange):
-            continue
-        judged += 1
-        told = second.problem(exchange)
-        if told:
-            failures.append(
-                failure(SECOND, context, exchange, "an answer that openapi-core accepts", told)
-            )
-    yield CaseJudged(
+    context.target.judging("")
+    judged = context.second.judged
+    return CaseJudged(
         "coverage",
         SECOND,
         PROMISES[SECOND],
         "envelope",
-        "failed" if failures else "passed" if judged else "not judged",
+        "failed" if SECOND in context.broken() else "passed" if judged else "not judged",
         "" if judged else "no answer was seen",
         judged,
-        0,
+        context.target.requests - requests,
         time.perf_counter() - begun,
-        tuple(failures),
     )

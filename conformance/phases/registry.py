@@ -11,6 +11,7 @@ from conformance.checks import Judge
 from conformance.laws.world import Connector
 from conformance.profiles import Profile
 from conformance.run_events import CaseJudged
+from conformance.second_judge import SecondJudge
 from conformance.target import Target
 
 ENDED = "the run ended"
@@ -41,6 +42,7 @@ class Context:
     only: tuple[str, ...]
     shard: tuple[int, int]
     profile: Profile
+    second: SecondJudge
     broken: Callable[[], frozenset[str]]
     first: tuple[str, ...] = ()
     wanted: Callable[[str], bool] = everything

@@ -85,6 +85,11 @@ class Console:
             f"{cover['parameters_seen']}/{cover['parameters_declared']} parameters, "
             f"{cover['laws_judged']}/{cover['laws_total']} laws judged"
         )
+        self._say(
+            f"keywords: of {cover['keywords_declared']} of requests {cover['keywords_kept']} sent kept and {cover['keywords_broken']} sent broken, "
+            f"{cover['answer_keywords_seen']}/{cover['answer_keywords_declared']} of answers seen; "
+            f"{cover['answers_judged_twice']} answers judged twice, of {cover['shapes_of_answers']} shapes"
+        )
         if ended.residue:
             self._say(", ".join(f"{name} {count}" for name, count in ended.residue.items()))
         if ended.partial:

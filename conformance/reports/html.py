@@ -57,6 +57,7 @@ def render(events: Sequence[RunEvent], target: Target) -> str:
 <p><label for="filter">Filter</label><br><input id="filter" type="search" placeholder="a law, an area, an operation"></p>
 <h2>Failures, by cause ({len(ended.causes)})</h2>{blocks or "<p>None.</p>"}
 <h2>Coverage of the contract</h2>{_coverage(ended, target)}
+<h2>Keywords of the contract</h2>{_keywords(ended)}
 <h2>All cases</h2><div class="scroll"><table><thead><tr><th>Case</th><th>Area</th><th>Result</th><th>Judged</th><th>Requests</th><th>ms</th></tr></thead>
 <tbody>{rows}</tbody></table></div></main><script>{_SCRIPT}</script></body></html>
 """
@@ -127,5 +128,37 @@ def _coverage(ended: RunFinished, target: Target) -> str:
         f"{ended.coverage['answers_seen']} of {ended.coverage['answers_declared']} declared answers, "
         f"{ended.coverage['parameters_seen']} of {ended.coverage['parameters_declared']} query parameters, "
         f"{ended.coverage['laws_judged']} of {ended.coverage['laws_total']} laws judged"
+    )
+    return f'<p>{figure}</p><div class="scroll"><table><thead><tr><th>Operation</th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+
+
+def _keywords(ended: RunFinished) -> str:
+    cover = ended.coverage
+    rows = []
+    for name, row in cover["by_operation"].items():
+        lists = {
+            "never sent": row["never"],
+            "sent, never broken": row["never_broken"],
+            **{f"never seen in {s}": places for s, places in row["answers_never"].items()},
+        }
+        told = "".join(
+            f"<dt>{title} ({len(places)})</dt><dd>{escape(', '.join(places))}</dd>"
+            for title, places in lists.items()
+            if places
+        )
+        more = f"<details><summary>which not</summary><dl>{told}</dl></details>" if told else ""
+        cells = "".join(
+            f'<td class="n">{row[key]}</td>'
+            for key in ("declared", "kept", "broken", "answers_declared", "answers_seen")
+        )
+        rows.append(f'<tr data-text="{name.lower()}"><td>{name}{more}</td>{cells}</tr>')
+    figure = (
+        f"Of {cover['keywords_declared']} keywords of requests {cover['keywords_kept']} were sent kept and {cover['keywords_broken']} sent broken; "
+        f"of {cover['answer_keywords_declared']} keywords of answers {cover['answer_keywords_seen']} were seen. "
+        f"A second judge, openapi-core, judged {cover['answers_judged_twice']} answers of {cover['shapes_of_answers']} shapes."
+    )
+    head = "".join(
+        f"<th>{title}</th>"
+        for title in ("of requests", "sent kept", "sent broken", "of answers", "seen")
     )
     return f'<p>{figure}</p><div class="scroll"><table><thead><tr><th>Operation</th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'

@@ -37,6 +37,13 @@ def render(events: Sequence[RunEvent], target: Target) -> str:
                     "</details>",
                 ]
         lines.append("")
+    cover = ended.coverage
+    figure = (
+        f"{len(cover['operations'])} of {cover['operations_total']} operations, {cover['answers_seen']} of {cover['answers_declared']} declared answers; "
+        f"of {cover['keywords_declared']} schema keywords of requests {cover['keywords_kept']} kept and {cover['keywords_broken']} broken, "
+        f"{cover['answer_keywords_seen']} of {cover['answer_keywords_declared']} of answers seen."
+    )
+    lines += [figure, ""]
     lines += [
         "| area | result |",
         "| --- | --- |",
