@@ -221,8 +221,7 @@ class Run:
     def _phase(self, name: str) -> bool:
         context = self.context(name)
         phase = PHASES[name]
-        known = sum(1 for row in self._done if row[:2] == (self._round, name))
-        total = max(0, phase.total(context) - known)
+        total = sum(map(context.wanted, phase.units(context)))
         self._emit(PhaseStarted(name, total))
         begun, done = time.perf_counter(), 0
         for case in phase.run(context):

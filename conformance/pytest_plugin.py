@@ -1,10 +1,8 @@
-"""Conformance as a pytest run: one test a law, one a phase, one a check; also with xdist.
+"""Conformance as a pytest session: a test for each law, operation and phase, and check."""
 
-pytest -p conformance.pytest_plugin --conformance-url URL --conformance-app-id ID …
-"""
-
-import os
 from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +13,7 @@ from conformance.engine import Plan, Run, run_id_for
 from conformance.failures import Failure
 from conformance.phases import PHASES
 from conformance.phases.laws import chosen, judge
+from conformance.preflight import Unjudgeable
 from conformance.run_events import CaseJudged
 from conformance.target import Application, HttpTransport
 
@@ -37,41 +36,34 @@ class Broken(Exception):
         super().__init__(run.target.secrets.hidden("\n".join(lines)))
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options of a run."""
-    group = parser.getgroup("conformance", "judge a deployment of the Vault API")
-    group.addoption("--conformance-url", help="the deployment to judge")
-    group.addoption("--conformance-app-id", default=os.environ.get("VAULT_APP_ID"))
-    group.addoption("--conformance-api-key", default=os.environ.get("VAULT_API_KEY"))
-    group.addoption("--conformance-other-app-id", default=os.environ.get("VAULT_OTHER_APP_ID"))
-    group.addoption("--conformance-other-api-key", default=os.environ.get("VAULT_OTHER_API_KEY"))
-    group.addoption("--conformance-profile", choices=sorted(profiles.PROFILES))
-    group.addoption("--conformance-seed", type=int, default=1)
-    group.addoption("--conformance-allow-writes", action="store_true")
-    group.addoption("--conformance-consumer")
-
-
 class Case(pytest.Item):
     """One law, phase or check as a test."""
 
-    def __init__(self, *, kind: str, subject: str, **more: Any) -> None:
+    def __init__(self, *, phase: str, unit: str, **more: Any) -> None:
         super().__init__(**more)
-        self.kind, self.subject = kind, subject
+        self.phase, self.unit = phase, unit
 
     def runtest(self) -> None:
         """Judge, and fail or skip as the verdict says."""
         run = _run(self.config)
-        if self.kind == "law":
-            (law,) = chosen((self.subject,))
-            _settle([judge(law, run.target, run.plan.seed, run.catalogue).case], run)
-        elif self.kind == "phase":
-            _settle(list(PHASES[self.subject].run(run.context())), run)
-        else:
-            found = [f for f in run.failures if f.law == self.subject]
+        if self.phase == "check":
+            found = [f for f in run.failures if f.law == self.unit]
             if found:
                 raise Broken(found[:1], run)
-            if not run.judge.judged.get(self.subject):
+            if not run.judge.judged.get(self.unit):
                 pytest.skip("no answer was judged")
+            return
+        known = {f.key for f in run.failures}
+        if self.phase == "laws":
+            (law,) = chosen((self.unit,))
+            cases = [judge(law, run.target, run.plan.seed, run.catalogue).case]
+        else:
+            context = replace(run.context(self.phase), wanted=self.unit.__eq__)
+            cases = list(PHASES[self.phase].run(context))
+        # Another worker may run the test of a check: what is found here is told here then.
+        alone = hasattr(self.config, "workerinput")
+        found = [f for f in run.failures if f.key not in known] if alone else []
+        _settle(cases, found, run)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Tell a broken law in its own words."""
@@ -84,71 +76,74 @@ class Case(pytest.Item):
         return ("conformance", None, self.name)
 
 
-def _settle(cases: list[CaseJudged], run: Run) -> None:
-    failures = [f for case in cases for f in case.failures if f.must]
+def _settle(cases: list[CaseJudged], found: list[Failure], run: Run) -> None:
+    failures = [f for f in (*(f for case in cases for f in case.failures), *found) if f.must]
     if failures:
         raise Broken(failures[:3], run)
     if all(case.outcome == "not judged" for case in cases):
         pytest.skip("not judged: " + (cases[0].reason if cases else "nothing to judge"))
 
 
-def _run(config: pytest.Config) -> Run:
-    if RUN in config.stash:
-        return config.stash[RUN]
-    url = str(config.getoption("--conformance-url"))
+def _plan(config: pytest.Config) -> Run:
+    """Return the run that the options ask for; it has sent nothing yet."""
     option = config.getoption
-    applications = [
-        Application(
-            str(option("--conformance-app-id")), str(option("--conformance-api-key")), "VAULT"
-        )
-    ]
-    if option("--conformance-other-app-id"):
-        other = (
-            str(option("--conformance-other-app-id")),
-            str(option("--conformance-other-api-key")),
-        )
-        applications.append(Application(*other, "VAULT_OTHER"))
+    url = str(option("--conformance-url"))
+    applications = []
+    for label, prefix in (("VAULT", ""), ("VAULT_OTHER", "other-")):
+        name, key = (option(f"--conformance-{prefix}{what}") for what in ("app-id", "api-key"))
+        if name and key:
+            applications.append(Application(str(name), str(key), label))
+    if not applications or applications[0].label != "VAULT":
+        raise pytest.UsageError("give --conformance-app-id and --conformance-api-key")
     profile = profiles.chosen(
         option("--conformance-profile"),
         url,
         allow_writes=bool(option("--conformance-allow-writes")),
     )
     seed = int(str(option("--conformance-seed")))
-    run = Run(
+    consumer = option("--conformance-consumer")
+    run_id = run_id_for(seed)
+    ledger = Path(".conformance") / f"ledger-{run_id}.jsonl" if profile.may_write else None
+    return Run(
         Plan(
             contract.load(),
             HttpTransport(url),
-            url,
+            url.rstrip("/"),
             applications,
             profile,
             seed,
-            run_id_for(seed),
-            consumer=option("--conformance-consumer"),
+            run_id,
+            consumer=consumer,
+            ledger=ledger,
         )
     )
-    config.stash[RUN] = run
-    run.preflight()
-    run.watch()
+
+
+def _run(config: pytest.Config) -> Run:
+    run = config.stash[RUN]
+    if not run.catalogue and not run.target.requests:
+        try:
+            run.preflight()
+        except Unjudgeable as why:
+            pytest.exit(str(why), 3)
+        run.watch()
     return run
 
 
 def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Add the cases, where a deployment is named."""
-    url = config.getoption("--conformance-url")
-    if not url:
-        return
-    name = config.getoption("--conformance-profile")
-    profile = profiles.chosen(
-        name, str(url), allow_writes=bool(config.getoption("--conformance-allow-writes"))
-    )
-    names = [("law", law.id, f"{law.id} {law.name}") for law in chosen()]
-    names += [("phase", phase, f"phase {phase}") for phase in profile.phases if phase != "laws"]
+    """Add the cases: the laws, what the phases judge one by one, and the checks of all answers."""
+    run = config.stash[RUN] = _plan(config)
+    names = [("laws", law.id, f"{law.id} {law.name}") for law in chosen()]
+    for phase in run.plan.profile.phases:
+        if phase != "laws":
+            units = PHASES[phase].units(run.context(phase))
+            names += [(phase, unit, f"{phase}: {unit}") for unit in units]
     names += [("check", item.id, f"{item.id} {item.name}") for item in CHECKS.values()]
     items.extend(
-        Case.from_parent(session, name=title, kind=kind, subject=subject)
-        for kind, subject, title in names
+        Case.from_parent(session, name=title, phase=phase, unit=unit)
+        for phase, unit, title in names
     )
 
 

@@ -17,7 +17,7 @@ from conformance.contract import Operation
 from conformance.laws import LAWS
 from conformance.laws.validation import base_body, request_with, with_bodies
 from conformance.laws.world import NotJudged, World
-from conformance.phases.generic import judge_generic
+from conformance.phases.generic import judge_generic, units
 from conformance.phases.registry import Context, phase
 from conformance.phases.sent import (
     PROMISES,
@@ -75,9 +75,13 @@ def mutated(rng: random.Random, schema: Any, base: Any) -> Any:
     return body
 
 
-def _mutations(context: Context) -> Iterator[CaseJudged]:
+def _with_bodies(context: Context) -> list[Operation]:
     world = World(context.target, LAWS["VLT-VAL-01"], context.seed, context.catalogue)
-    for operation in with_bodies(world):
+    return with_bodies(world)
+
+
+def _mutations(context: Context) -> Iterator[CaseJudged]:
+    for operation in _with_bodies(context):
         name = operation.operation_id
         if context.wanted(f"bodies {name}"):
             judge = partial(_mutate, context, operation)
@@ -107,9 +111,8 @@ def _mutate(context: Context, operation: Operation, tally: Tally) -> None:
     "coverage",
     "every keyword kept and broken, bodies changed by chance, a second judge of answers",
     lambda c: (
-        len(with_bodies(World(c.target, LAWS["VLT-VAL-01"], c.seed, c.catalogue)))
-        + (len(c.target.contract.operations) if c.profile.generic else 0)
-        + 1
+        ([] if c.only else [*(f"bodies {op.operation_id}" for op in _with_bodies(c)), SECOND])
+        + units(c, "coverage")
     ),
 )
 def judge_cases(context: Context) -> Iterator[CaseJudged]:

@@ -46,7 +46,7 @@ class _Sender:
 
 def judge_generic(context: Context, kind: str) -> Iterator[CaseJudged]:
     """Send what one phase of Schemathesis makes, operation by operation."""
-    if context.only or not context.profile.may_write or not context.profile.generic:
+    if not any(map(context.wanted, units(context, kind))):
         return
     sender = _Sender(context)
     for operation in context.target.contract.operations.values():
@@ -100,12 +100,13 @@ def _values(world: World, who: Principal) -> Mapping[str, str]:
     }
 
 
-def _each_operation(context: Context) -> int:
+def units(context: Context, kind: str) -> list[str]:
+    """Return the units of one phase of Schemathesis: one for each operation."""
     able = context.profile.may_write and context.profile.generic and not context.only
-    return len(context.target.contract.operations) if able else 0
+    return [f"{kind} {name}" for name in context.target.contract.operations] if able else []
 
 
-@phase("examples", "the examples of the contract, by Schemathesis", _each_operation)
+@phase("examples", "the examples of the contract, by Schemathesis", partial(units, kind="examples"))
 def judge_examples(context: Context) -> Iterator[CaseJudged]:
     """Send the examples of every operation."""
     yield from judge_generic(context, "examples")
@@ -114,7 +115,7 @@ def judge_examples(context: Context) -> Iterator[CaseJudged]:
 @phase(
     "fuzzing",
     "whole requests by chance, by Schemathesis",
-    lambda c: _each_operation(c) if c.profile.generated else 0,
+    lambda c: units(c, "fuzzing") if c.profile.generated else [],
 )
 def judge_fuzzing(context: Context) -> Iterator[CaseJudged]:
     """Send requests of chance to every operation."""
@@ -125,11 +126,11 @@ def judge_fuzzing(context: Context) -> Iterator[CaseJudged]:
 @phase(
     "links",
     "walks along what answers name, by Schemathesis",
-    lambda c: 1 if _each_operation(c) and c.profile.linked else 0,
+    lambda c: [LINKS] if units(c, "links") and c.profile.linked else [],
 )
 def judge_links(context: Context) -> Iterator[CaseJudged]:
     """Walk from answer to request along the links that the contract implies."""
-    if _each_operation(context) and context.profile.linked and context.wanted(LINKS):
+    if units(context, "links") and context.profile.linked and context.wanted(LINKS):
         judge = partial(_judge_links, context)
         yield judged_unit(context, "links", LINKS, "walks made by Schemathesis", judge)
 

@@ -388,25 +388,26 @@ def machine_for(  # noqa: C901 - one function a rule
     return Machine
 
 
-def _batches(context: Context) -> int:
-    possible = context.catalogue and context.profile.may_write
-    return -(-context.profile.histories // BATCH) if possible else 0
+def _batches(context: Context) -> list[str]:
+    if context.only:
+        return []
+    count = -(-context.profile.histories // BATCH)
+    return [f"{LAW} batch {number + 1}" if number else LAW for number in range(count)]
 
 
 @phase("stateful", "chance histories beside a model, shrunk to the shortest", _batches)
 def judge_histories(context: Context) -> Iterator[CaseJudged]:
     """Walk histories of chance, in batches, until one parts from the model; shrink that one."""
     profile = context.profile
-    if context.only or not profile.histories:
-        return
     if not _batches(context):
+        return
+    if not context.catalogue or not profile.may_write:
         why = "nothing may be written" if not profile.may_write else "the catalogue is empty"
         yield unjudged("stateful", LAW, NAME, "state", why)
         return
     clock = context.target.clock
     until = min(context.target.deadline or 1e18, clock.now() + profile.seconds / 2)
-    for number in range(_batches(context)):
-        unit = f"{LAW} batch {number + 1}" if number else LAW
+    for number, unit in enumerate(_batches(context)):
         if not context.wanted(unit):
             continue
         if number and clock.now() > until:

@@ -4,7 +4,7 @@ A phase judges units: a law, an operation, a batch of histories. Each unit is a 
 its own, so that a run can go on where another stopped, and a failure can be judged again alone.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from conformance.checks import Judge
@@ -57,7 +57,7 @@ class Context:
 class Phase:
     name: str
     help: str
-    total: Callable[[Context], int]
+    units: Callable[[Context], Sequence[str]]
     run: Callable[[Context], Iterator[CaseJudged]]
 
 
@@ -70,14 +70,17 @@ PHASES: dict[str, Phase] = {}
 
 
 def phase(
-    name: str, help: str, total: Callable[[Context], int]
+    name: str, help: str, units: Callable[[Context], Sequence[str]]
 ) -> Callable[..., Callable[[Context], Iterator[CaseJudged]]]:
-    """Register a generator of judged cases as a phase."""
+    """Register a generator of judged cases as a phase.
+
+    `units` tells the ids of its cases before the deployment is known.
+    """
 
     def register(
         run: Callable[[Context], Iterator[CaseJudged]],
     ) -> Callable[[Context], Iterator[CaseJudged]]:
-        PHASES[name] = Phase(name, help, total, run)
+        PHASES[name] = Phase(name, help, units, run)
         return run
 
     return register

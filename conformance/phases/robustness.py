@@ -77,19 +77,20 @@ def _send(url: str, wire: bytes) -> tuple[int, float]:
     return status, time.perf_counter() - begun
 
 
+def _can_judge(context: Context) -> bool:
+    wired = isinstance(context.target.transport, HttpTransport)
+    return wired and context.profile.may_write and not context.only
+
+
 @phase(
     "robustness",
     "broken HTTP on the wire",
-    lambda c: 9 if isinstance(c.target.transport, HttpTransport) else 0,
+    lambda c: [f"{LAW} {aspect}" for aspect in _wires("", "", "")] if _can_judge(c) else [],
 )
 def judge_robustness(context: Context) -> Iterator[CaseJudged]:
     """Send broken HTTP, and ask for something plain after each."""
     target = context.target
-    if (
-        context.only
-        or not isinstance(target.transport, HttpTransport)
-        or not context.profile.may_write
-    ):
+    if not _can_judge(context):
         return
     app = target.applications[0]
     who = Principal(app, f"{target.prefix}rob")

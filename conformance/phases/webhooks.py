@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema_rs
 
 from conformance.failures import Answer, Request
-from conformance.laws.registry import LAWS, law
+from conformance.laws.registry import LAWS, Law, law
 from conformance.laws.world import Connector, NotJudged, World
 from conformance.phases.laws import judge
 from conformance.phases.registry import Context, ended, phase, unjudged
@@ -283,13 +283,20 @@ def _receiver(world: World) -> None:
         raise NotJudged("the deployment cannot be told to deliver to us")
 
 
-@phase("webhooks", "a receiver, and what each transition makes the deployment say", lambda _: 5)
+def _laws(context: Context) -> list[Law]:
+    laws = [item for item in LAWS.values() if item.id.startswith("VLT-HOK")]
+    asked = not context.only or any(item.id.startswith(context.only) for item in laws)
+    return laws if asked else []
+
+
+@phase(
+    "webhooks",
+    "a receiver, and what each transition makes the deployment say",
+    lambda c: [item.id for item in _laws(c)],
+)
 def judge_webhooks(context: Context) -> Iterator[CaseJudged]:
     """Open a receiver, subscribe it, and judge what comes."""
-    laws = [item for item in LAWS.values() if item.id.startswith("VLT-HOK")]
-    if context.only and not any(item.id.startswith(context.only) for item in laws):
-        return
-    laws = [item for item in laws if context.wanted(item.id)]
+    laws = [item for item in _laws(context) if context.wanted(item.id)]
     if not laws:
         return
     subscribed = ""
