@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from conformance import control
 from conformance.laws import LAWS
 from conformance.laws.world import Connector, NotJudged, World, read_catalogue
 from conformance.target import Principal, Target, TargetUnreachable
@@ -27,6 +28,8 @@ def look(target: Target, seed: int) -> tuple[Connector, ...]:
     if target.profile.may_write:
         _measure_lag(target, who)
         _find_consent(target, seed, catalogue)
+        if control.is_there(target):
+            target.capabilities.setdefault("control", "mock")
     target.capabilities.setdefault("connectors", str(len(catalogue)))
     return catalogue
 

@@ -34,7 +34,7 @@ ORDER = (
 
 
 # These wait or measure time.
-LATE = frozenset({"VLT-SES-08", "VLT-LIM-05", "VLT-LIM-08"})
+LATE = frozenset({"VLT-SES-08", "VLT-SES-11", "VLT-OAU-17", "VLT-LIM-05", "VLT-LIM-08"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,13 @@ from typing import Any
 
 import jsonschema_rs
 
-from conformance.failures import Answer, Request
+from conformance.control import ask
 from conformance.laws.registry import LAWS, Law, law
 from conformance.laws.world import Connector, NotJudged, World
 from conformance.phases.laws import judge
 from conformance.phases.registry import Context, ended, phase, unjudged
 from conformance.run_events import CaseJudged
-from conformance.target import BudgetSpent, Principal, Transport
+from conformance.target import BudgetSpent, Principal
 
 _EVENTS = "x-webhooks of the contract"
 _PATIENCE = 6.0
@@ -133,19 +133,12 @@ def subscribe(context: Context) -> str:
         ("/_mock/webhooks", {"application_id": app, "delivery_url": RECEIVER.url, "events": ["*"]}),
     )
     for path, body in ways:
-        answer = _control(context.target.transport, "POST", path, body)
+        answer = ask(context.target.transport, "POST", path, body)
         if answer.is_good:
             target.capabilities["webhooks"] = path
             told = answer.json if isinstance(answer.json, dict) else {}
             return f"{path}/{told.get('id') or answer.item.get('id') or 'none'}"
     return ""
-
-
-def _control(transport: Transport, method: str, path: str, body: object = None) -> Answer:
-    """Ask the control plane of a mock; it has no operations, so the guard has nothing to say."""
-    headers = (("content-type", "application/json"),)
-    payload = None if body is None else json.dumps(body).encode()
-    return transport.exchange(Request(method, path, (), headers, payload))
 
 
 def _journey(world: World) -> tuple[Principal, Connector]:
@@ -247,7 +240,7 @@ def a_refused_delivery_comes_again(world: World) -> None:
     world.need(found, "no event was delivered")
     if len(found) < 2 and world.target.capabilities.get("webhooks", "").startswith("/_mock/apps/"):
         clock = f"/_mock/apps/{world.application.id}/clock"
-        _control(world.target.transport, "PUT", clock, {"action": "advance", "by": "PT4M"})
+        ask(world.target.transport, "PUT", clock, {"action": "advance", "by": "PT4M"})
         found = RECEIVER.wait(who, "vault.connection.created", 2, 1.5)
     if world.expect(len(found) >= 2, "retry", "a second attempt", f"{len(found)} attempt"):
         keys = {d.headers.get("x-apideck-idempotency-key") for d in found}
@@ -319,5 +312,5 @@ def judge_webhooks(context: Context) -> Iterator[CaseJudged]:
             yield replace(case, phase="webhooks")
     finally:
         if subscribed:
-            _control(context.target.transport, "DELETE", subscribed)
+            ask(context.target.transport, "DELETE", subscribed)
         RECEIVER.close()

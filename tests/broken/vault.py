@@ -254,6 +254,13 @@ def _writable(defaults: Any) -> list[Any]:
     ]
 
 
+def _application_of(request: Request) -> str:
+    """Return the application that a request names, in its header or its path."""
+    if request.path.startswith(("/vault/authorize/", "/vault/revoke/")):
+        return request.path.rsplit("/", 1)[-1]
+    return request.headers.get("x-apideck-app-id", "")
+
+
 class Vault:
     """One deployment. Give it bugs and variants by name."""
 
@@ -281,6 +288,8 @@ class Vault:
         self.hooks: list[tuple[str, str]] = []
         self.lock = threading.RLock()
         self.serial = itertools.count(1)
+        self.ahead: dict[str, float] = {}
+        self.is_replica = replica
         self.requests = 0
         self.in_flight = 0
         self.pending: list[tuple[float, Request, str]] = []
@@ -299,6 +308,7 @@ class Vault:
             self._consumer(app, "test-consumer", create=True)
             self._consumer(app, "somebody", create=True)
         if self.replica:
+            self.replica.ahead = self.ahead
             self.replica.world = copy.deepcopy(self.world)
         self.offset = 0
 
@@ -351,6 +361,7 @@ class Vault:
 
     def handle(self, request: Request, rid: str, now: float) -> Reply:
         racing = any(bug.startswith("race_") for bug in self.bugs)
+        now += self.ahead.get(_application_of(request), 0.0)
         self.in_flight += 1
         if self.bug("race_log"):
             time.sleep(0.002)
@@ -1198,7 +1209,28 @@ class Vault:
             wanted = json.loads(request.body)
             self.hooks.append((wanted["application_id"], wanted["delivery_url"]))
             return Reply(200, {"status": "ok"})
+        if request.path.startswith("/_mock/apps"):
+            return self._made_application(request)
         raise Refused(404, "EntityNotFoundError", "Unknown route")
+
+    def _made_application(self, request: Request) -> Reply:
+        """Make an application, move its time, take it away."""
+        name = request.path.removeprefix("/_mock/apps").strip("/").partition("/")[0]
+        if request.method == "POST":
+            wanted = json.loads(request.body)
+            self.applications[wanted["id"]] = wanted["api_key"]
+            self.world[wanted["id"]] = {}
+            return Reply(201, wanted)
+        if name not in self.world:
+            raise Refused(404, "EntityNotFoundError", "Unknown route")
+        if request.method == "PUT":
+            if not self.is_replica:
+                days = int(json.loads(request.body)["by"].strip("PD"))
+                self.ahead[name] = self.ahead.get(name, 0.0) + days * 86_400.0
+            return Reply(200, {"status": "ok"})
+        self.applications.pop(name, None)
+        self.world.pop(name, None)
+        return Reply(204, None)
 
     # --- consumers ---
 
