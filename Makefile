@@ -8,7 +8,7 @@ NPM := tests/pages/widget/node_modules/.ready
 CODE := mockvault conformance tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install run serve test format format-check lint types layers check coverage conformance mutants bench bench-journey bench-instructions browser clean
+.PHONY: help install run serve test format format-check lint types layers check coverage conformance mutants bench bench-journey bench-instructions browser stores clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-20s %s\n", $$1, $$2}'
@@ -38,7 +38,13 @@ browser: $(NPM) ## Install what the browser tests need: chromium (as root, by ap
 	&& DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } \
 	|| echo "chromium cannot be had: browser tests are skipped"
 
-test: $(READY) browser ## Run the tests
+stores: ## Install what the tests of shared stores need: Redis and nginx (as root, by apt-get)
+	@{ command -v redis-server || command -v valkey-server; } >/dev/null && command -v nginx >/dev/null \
+	|| { test "$$(id -u)" = 0 && apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	apt-get install -y -qq --no-install-recommends redis-server nginx-light >/dev/null; } \
+	|| echo "redis-server and nginx-light cannot be had: tests that need them are skipped"
+
+test: $(READY) browser stores ## Run the tests
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
 format: $(READY) ## Format the code

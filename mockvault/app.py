@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -15,9 +15,7 @@ from mockvault.control.power import Mock
 from mockvault.control.replaying import Replayer
 from mockvault.control.routes import POWERS, Control
 from mockvault.control.workbench import Equipment, Workbenches
-from mockvault.domain.clock import ControlledClock
 from mockvault.domain.entities import Application
-from mockvault.domain.ids import IdSource
 from mockvault.handlers import (
     authorization,
     connections,
@@ -30,10 +28,10 @@ from mockvault.handlers import (
 from mockvault.json_text import dumps
 from mockvault.locations import builtin_contract, builtin_fixtures, builtin_overlay
 from mockvault.pages.routes import PREFIXES, pages_router
+from mockvault.replication.sharing import MEMORY, InMemory, Parts
 from mockvault.scenarios import Scenario, load_applications, load_scenario
 from mockvault.seeding import seed_world
 from mockvault.settings import Settings
-from mockvault.store.memory import MemoryStore
 from mockvault.vault.applications import Applications
 from mockvault.vault.surroundings import Surroundings
 from mockvault.vault.vault import Vault
@@ -47,6 +45,9 @@ from mockvault.web.recording import Record, recorder
 from mockvault.web.replies import Reply
 from mockvault.web.routes import Routes
 from mockvault.worlds import load_world
+
+if TYPE_CHECKING:
+    from mockvault.replication.replica import Replica
 
 HANDLER_MODULES = (
     authorization,
@@ -91,6 +92,7 @@ class MockVault:
         catalogue: Catalogue,
         workbenches: Workbenches,
         direct: Direct | None = None,
+        replica: "Replica | None" = None,
     ) -> None:
         self.direct = direct
         """What answers by plan without a task, for a server that can make use of it."""
@@ -102,9 +104,23 @@ class MockVault:
         self.health = health
         self.catalogue = catalogue
         self.workbenches = workbenches
+        self.shared = replica
+        """This worker's share of worlds that others answer for too; None in memory."""
+
+    def begin(self) -> None:
+        """Do what is to be done as time passes, in the event loop that runs."""
+        if self.shared is not None:
+            self.shared.start()
+
+    def close(self) -> None:
+        """Give back what is shared with other workers."""
+        if self.shared is not None:
+            self.shared.stop()
 
     def end_streams(self) -> None:
-        """End every stream of a journal: they would keep a server that stops waiting."""
+        """End what would keep a server that stops waiting: streams, and a turn."""
+        if self.shared is not None:
+            self.shared.turns.end()
         self.workbenches.end_streams()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -122,9 +138,18 @@ def create_app(
 ) -> MockVault:
     """Return the mock, its worlds seeded.
 
-    Raises ContractInvalid, BrokenFixtures or UnknownScenario for what it cannot start from.
+    Raises ContractInvalid, BrokenFixtures, UnknownScenario or StoreUnusable for what it cannot
+    start from.
     """
     settings = settings or Settings(log_format="none")
+    replica = None
+    if settings.store != MEMORY:
+        from mockvault.replication.opening import agree, open_log  # noqa: PLC0415  few share
+        from mockvault.replication.replica import Replica as Sharing  # noqa: PLC0415
+
+        log = open_log(settings.store)
+        settings, header = agree(log, settings)
+        replica = Sharing(log, header, wall_time)
     cache = Cache.at(settings.cache)
     contract = load_contract(
         settings.spec or builtin_contract(),
@@ -136,27 +161,29 @@ def create_app(
     catalogue = load_catalogue(fixtures)
     scenario = find_scenario(settings.scenario, fixtures, catalogue)
     health = Health()
+    parts: Parts = InMemory(wall_time) if replica is None else replica
     workbenches = Workbenches(
         record or recorder(settings.log_format),
         Equipment(settings.journal_capacity, settings.webhook_signature, settings.webhook_timeout),
-        wall_time,
+        parts.journal(settings.journal_capacity),
+        parts.workbench,
     )
-    applications = Applications(
-        _vault_maker(settings, catalogue, scenario, workbenches, cache),
+    applications = parts.applications(
+        _vault_maker(settings, catalogue, scenario, workbenches, cache, parts),
         open_to_any=settings.open_applications,
     )
     applications.removed = workbenches.close
     examples = Examples(fixtures / "examples")
-    for application in declared_applications(settings, fixtures):
-        applications.add(application)
-    ids = IdSource(f"{settings.seed}/server")
+    ids = parts.ids(f"{settings.seed}/server")
+    parts.begin(applications, workbenches, declared_applications(settings, fixtures))
+    meddling = Meddling(applications, workbenches, examples)
     service = Service(
         applications,
         workbenches.record,
         health,
         ids,
         settings.base_url.rstrip("/") if settings.base_url else None,
-        Meddling(applications, workbenches, examples),
+        meddling,
     )
     plans = make_plans(
         contract,
@@ -167,34 +194,34 @@ def create_app(
         validate_responses=settings.validate_responses,
     )
     routes: Routes[Plan] = Routes()
-    vault_app = bind(contract, plans, service, routes, plans_first=plans_first)
-    control = Control(
-        Mock(
-            applications,
-            workbenches,
-            health,
-            {"version": VERSION, "contract": contract.version, "scenario": scenario.name},
-            {
-                "ids": ids,
-                "contract": contract,
-                "examples": examples,
-                "powers": POWERS,
-                "replay": Replayer(vault_app),
-            },
-        ),
-        token=settings.control_token,
-        base_url=service.base_url,
+    vault_app = parts.door(bind(contract, plans, service, routes, plans_first=plans_first))
+    mock = Mock(
+        applications,
+        workbenches,
+        health,
+        {"version": VERSION, "contract": contract.version, "scenario": scenario.name},
+        {
+            "ids": ids,
+            "contract": contract,
+            "examples": examples,
+            "powers": POWERS,
+            "replay": Replayer(vault_app),
+        },
     )
+    control = Control(mock, token=settings.control_token, base_url=service.base_url)
+    if replica is not None:
+        replica.take_over(mock, control, meddling)
     return MockVault(
         vault_app,
-        control,
-        pages_router(applications, service),
+        parts.door(control),
+        parts.door(pages_router(applications, service)),
         applications=applications,
         contract=contract,
         health=health,
         catalogue=catalogue,
         workbenches=workbenches,
-        direct=Direct(routes, beside=(*PREFIXES, CONTROL)) if plans_first else None,
+        replica=replica,
+        direct=parts.direct(routes, (*PREFIXES, CONTROL)) if plans_first else None,
     )
 
 
@@ -221,19 +248,20 @@ def declared_applications(settings: Settings, fixtures: Path) -> tuple[Applicati
     return (*others, Application(settings.app_id, (key,), settings.app_id))
 
 
-def _vault_maker(
+def _vault_maker(  # noqa: PLR0917  all that a vault is made of
     settings: Settings,
     catalogue: Catalogue,
     scenario: Scenario,
     workbenches: Workbenches,
     cache: Cache,
+    parts: Parts,
 ) -> Any:
     seeded: list[Any] = []  # one seed is one world: it is made once, and copied
 
     def make_vault(application: Application) -> Vault:
-        store = MemoryStore(settings.log_capacity)
-        clock = ControlledClock(wall_time)
-        ids = IdSource(f"{settings.seed}/{application.id}")
+        store = parts.store(application.id, settings.log_capacity)
+        clock = parts.clock(application.id)
+        ids = parts.ids(f"{settings.seed}/{application.id}", application.id)
         if scenario.world is None:
             if not seeded:
                 seed_world(store, scenario, catalogue, settings.seed, cache)
@@ -244,7 +272,15 @@ def _vault_maker(
             store.restore(scenario.world.store)
             ids.rewind(scenario.world.ids)
             clock.restore(scenario.world.clock)
-        surroundings = Surroundings(application, store, catalogue, clock, ids, settings.seed)
+        surroundings = Surroundings(
+            application,
+            store,
+            catalogue,
+            clock,
+            ids,
+            settings.seed,
+            timers=parts.timers(application.id),
+        )
         vault = Vault(surroundings, seeded[0])
         workbenches.open(vault, clock)
         return vault

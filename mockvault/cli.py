@@ -14,6 +14,7 @@ from mockvault.version import VERSION
 EXIT_USAGE = 2
 EXIT_PORT_BUSY = 3
 EXIT_CONTRACT_INVALID = 4
+EXIT_STORE_UNUSABLE = 5
 
 
 LATER = {
@@ -96,11 +97,18 @@ def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
 def serve(**given: Any) -> None:
     """Serve the mock until it is interrupted.
 
-    Exit codes: 0 stopped, 2 usage, 3 port busy, 4 contract invalid.
+    Exit codes: 0 stopped, 2 usage, 3 port busy, 4 contract invalid, 5 store unusable.
     """
     settings = Settings(**given)
     if settings.api_key is not None and settings.app_id is None:
         raise click.UsageError("--api-key is the key of the application that --app-id names")
+    if settings.workers < 1:
+        raise click.UsageError("--workers is the number of processes that answer: 1 or more")
+    if settings.workers > 1 and settings.store == "memory":
+        raise click.UsageError(
+            "several workers need a store to share: add --store sqlite:///mockvault.db or "
+            "--store redis://127.0.0.1:6379/0"
+        )
     from mockvault.deferred import defer  # noqa: PLC0415
     from mockvault.garbage import without_collections  # noqa: PLC0415
 
@@ -119,17 +127,34 @@ def _serve(settings: Settings) -> None:
         _fail(str(reason), EXIT_PORT_BUSY)
     except AddressUnusable as reason:
         _fail(str(reason), EXIT_USAGE)
-    with sock:
+    host, port = sock.getsockname()[:2]
+    url = settings.base_url or f"http://{_reachable(host)}:{port}"
+
+    def work(tell: Callable[[str], None], port_file: Path | None = None) -> None:
         app = _app(settings)
-        host, port = sock.getsockname()[:2]
-        url = settings.base_url or f"http://{_reachable(host)}:{port}"
-        serve_app(
-            app,
-            sock,
-            port_file=settings.port_file,
-            started=lambda: click.echo(banner(settings, app, url), err=True),
-            stopping=app.end_streams,
-        )
+
+        def started() -> None:
+            app.begin()
+            tell(banner(settings, app, url))
+
+        serve_app(app, sock, port_file=port_file, started=started, stopping=app.end_streams)
+        app.close()
+
+    with sock:
+        if settings.workers == 1:
+            work(lambda told: click.echo(told, err=True), settings.port_file)
+            return
+        import_module("mockvault.app")  # once, for all workers
+        from mockvault.serving import write_whole  # noqa: PLC0415
+        from mockvault.workers import Workers  # noqa: PLC0415
+
+        def all_started(told: str) -> None:
+            if settings.port_file is not None:
+                write_whole(settings.port_file, f"{port}\n")
+            click.echo(told, err=True)
+
+        code = Workers(settings.workers, work, all_started).run()
+    sys.exit(code)
 
 
 @main.group()
@@ -226,11 +251,14 @@ def _app(settings: Settings) -> Any:
     from mockvault.app import UnknownScenario, create_app  # noqa: PLC0415
     from mockvault.catalogue import BrokenFixtures  # noqa: PLC0415
     from mockvault.contract import ContractInvalid  # noqa: PLC0415
+    from mockvault.store.shared import StoreUnusable  # noqa: PLC0415
 
     try:
         return create_app(settings)
     except ContractInvalid as reason:
         _fail(f"the contract is invalid: {reason}", EXIT_CONTRACT_INVALID)
+    except StoreUnusable as reason:
+        _fail(str(reason), EXIT_STORE_UNUSABLE)
     except (BrokenFixtures, UnknownScenario) as reason:
         _fail(str(reason), EXIT_USAGE)
 

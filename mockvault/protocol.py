@@ -178,6 +178,7 @@ class VaultProtocol(HttpToolsProtocol):
             parts = direct.answer(way, head, content, self._address, standing)
         except Exception:
             self.logger.exception("The answer could not be written")
+            direct.let_go()
             lines = [b"%b: %b\r\n" % each for each in standing]
             self.transport.write(b"HTTP/1.1 500 Internal Server Error\r\n" + b"".join(lines))
             self.transport.write(_FAILED)
@@ -185,7 +186,9 @@ class VaultProtocol(HttpToolsProtocol):
             return True
         if parts is None:
             return False
-        if len(parts) == 1:
+        if direct.keep is not None:
+            direct.keep(self.transport, parts)
+        elif len(parts) == 1:
             self.transport.write(parts[0])
         else:
             self.transport.writelines(parts)
@@ -371,6 +374,8 @@ class VaultProtocol(HttpToolsProtocol):
         if self._is_answering and not self.cycle.more_body:
             self.cycle.keep_alive = False
             return
+        if self._direct is not None:
+            self._direct.let_go()
         reply = refusal(status, type_name, message, detail)
         content = reply.content or b""
         self.transport.write(

@@ -78,7 +78,7 @@ def serve(
         keeper.watch()
         started()
         if port_file is not None:  # last: who has seen it finds all the rest done
-            _write_whole(port_file, f"{sock.getsockname()[1]}\n")
+            write_whole(port_file, f"{sock.getsockname()[1]}\n")
 
     keeper = Keeper()
     server = _Server(config, tell, stopping)
@@ -122,7 +122,7 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-def _write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
     """Write so that a reader sees all of it or nothing."""
     partial = path.with_name(f"{path.name}.partial")
     partial.write_text(text)

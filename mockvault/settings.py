@@ -52,6 +52,15 @@ class Settings:
         default=False,
         metadata={"help": "Judge every answer by the contract too; a violation is our bug."},
     )
+    store: str = field(
+        default="memory",
+        metadata={
+            "help": "Where the worlds are kept: memory, sqlite:///FILE or redis://HOST:PORT/0."
+        },
+    )
+    workers: int = field(
+        default=1, metadata={"help": "Processes that answer; several need a --store to share."}
+    )
     log_format: str = field(
         default="auto",
         metadata={

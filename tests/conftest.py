@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from mockvault.app import MockVault, create_app
 from mockvault.domain.entities import Application
 from mockvault.settings import Settings
 from tests.asgi import Client
+from tests.engines import ENGINES, RedisServer, engines
 from tests.second_judge import judge_answer
 
 pytest_plugins = ["mockvault.pytest_plugin"]
@@ -38,10 +39,44 @@ def app() -> MockVault:
     return create_app(Settings(log_format="none", validate_responses=True))
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test of a module that says so over every engine."""
+    is_wanted = metafunc.definition.get_closest_marker("every_engine") is not None
+    if is_wanted and "served" in metafunc.fixturenames:
+        metafunc.parametrize("served", ENGINES, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[RedisServer]:
+    """A Redis or Valkey of this run; what needs one is skipped where there is none."""
+    server = RedisServer()
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def over_engines(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Any]]:
+    """Give the mock over an engine, by its name."""
+    with engines(
+        lambda: str(request.getfixturevalue("redis").url), tmp_path_factory.mktemp("store")
+    ) as found:
+        yield found
+
+
 @pytest.fixture
-def make_client(app: MockVault) -> Iterator[Any]:
+def served(request: pytest.FixtureRequest, app: MockVault) -> Any:
+    """The mock that a test asks: the one in memory, or over the engine that it is run for."""
+    engine = getattr(request, "param", "memory")
+    return app if engine == "memory" else request.getfixturevalue("over_engines")(engine)
+
+
+@pytest.fixture
+def make_client(served: Any) -> Iterator[Any]:
     """Make a client of a fresh application, whose answers a second judge holds to the contract."""
-    made: list[str] = []
+    app, made = served, list[str]()
 
     def make(consumer_id: str = "test-consumer") -> Client:
         number = next(_numbers)
@@ -50,11 +85,17 @@ def make_client(app: MockVault) -> Iterator[Any]:
         made.append(application.id)
         return Client(app, application.id, f"key-{number}", consumer_id, judge=judge_answer)
 
-    before = (app.health.contract_violations, app.health.unexpected_errors)
+    before = _mistakes(app)
     yield make
     for application_id in made:
         app.applications.remove(application_id)
-    assert (app.health.contract_violations, app.health.unexpected_errors) == before
+    assert _mistakes(app) == before
+
+
+def _mistakes(app: Any) -> Any:
+    if isinstance(app, MockVault):
+        return (app.health.contract_violations, app.health.unexpected_errors)
+    return app.mistakes
 
 
 @pytest.fixture

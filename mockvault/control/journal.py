@@ -56,7 +56,12 @@ class Journal:
 
     def __iter__(self) -> Iterator[Entry]:
         self.flush()
-        return map(_entry, tuple(self._entries))
+        return map(entry_of, tuple(self._entries))
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether anybody waits for entries."""
+        return bool(self._followers)
 
     @property
     def last(self) -> int:
@@ -98,7 +103,7 @@ class Journal:
         if self._size > BYTES or len(self._entries) > self.capacity:
             self._evict()
         if self._followers:
-            self._tell(_entry(self._entries[-1]))
+            self._tell(entry_of(self._entries[-1]))
         if self._pending:
             self.flush(number, exchange.steps)
 
@@ -165,14 +170,14 @@ class Journal:
             return
         for entry in islice(tuple(self._entries), skipped, None):
             if not kinds or entry[1] in kinds:
-                yield _entry(entry)
+                yield entry_of(entry)
 
     def requests(self) -> Iterator[tuple[Entry, Exchange]]:
         """Yield every request that is kept, oldest first."""
         self.flush()
         for entry in tuple(self._entries):
             if entry[1] == "request":
-                yield _entry(entry), Exchange._make(entry[3])
+                yield entry_of(entry), Exchange._make(entry[3])
 
     def find(self, number: int) -> Entry | None:
         """Return an entry by its number, or None where it is gone or never was."""
@@ -180,7 +185,7 @@ class Journal:
         if not self._entries:
             return None
         index = number - self._entries[0][0]
-        return _entry(self._entries[index]) if 0 <= index < len(self._entries) else None
+        return entry_of(self._entries[index]) if 0 <= index < len(self._entries) else None
 
     def follow(self) -> "asyncio.Queue[Entry | None]":
         """Return a queue that gets each entry from now on; None in it ends it."""
@@ -209,6 +214,7 @@ def _is_plain(exchange: Exchange) -> bool:
     )
 
 
-def _entry(row: _Row) -> Entry:
+def entry_of(row: _Row) -> Entry:
+    """Return an entry as it is read, of the row as which it is kept."""
     number, kind, at, what, cause, size = row
     return Entry(number, kind, at, Exchange._make(what) if kind == "request" else what, cause, size)

@@ -4,6 +4,7 @@ Credentials are judged before all of them: without good ones nothing goes wrong 
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
@@ -49,6 +50,8 @@ class Meddling:
         self._applications = applications
         self._workbenches = workbenches
         self._examples = examples
+        self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        """What passes the seconds for which an answer is kept back."""
 
     @property
     def is_on(self) -> bool:
@@ -74,7 +77,7 @@ class Meddling:
         for rule in rules:
             if rule.effect.latency is not None:
                 call.fault = rule.id
-                await asyncio.sleep(rule.effect.latency.draw(f"{rule.id}/{rule.seen}"))
+                await self.sleep(rule.effect.latency.draw(f"{rule.id}/{rule.seen}"))
         harm = next((rule for rule in rules if not rule.effect.only_delays), None)
         if harm is not None:
             return self._harmed(plan, call, vault, harm)
@@ -123,7 +126,7 @@ class Meddling:
         if call.forced is None and wanted.forces:
             wanted = Preference(delay=wanted.delay)
         if wanted.delay:
-            await asyncio.sleep(wanted.delay / 1000)
+            await self.sleep(wanted.delay / 1000)
         reply = plan.answer(call)
         applied = wanted.applied()
         if applied and (call.forced is None or reply is call.forced):

@@ -4,7 +4,7 @@ import inspect
 import ipaddress
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import cached_property
 from hmac import compare_digest
 from typing import Any
@@ -56,6 +56,8 @@ class Control:
         self._mock = mock
         self._token = token
         self._base_url = base_url
+        self.elsewhere: Callable[[Power, Asked], Awaitable[Response | None]] | None = None
+        """Has another worker use a power where this one may not; None where it may."""
         self._routes: Routes[Power] = Routes()
         self._places: dict[str, list[str]] = {}
         for power in POWERS:
@@ -77,9 +79,7 @@ class Control:
         try:
             response = await self._respond(scope, receive)
         except Refused as reason:
-            response = _refusal(reason.status, reason.type_name, reason.message, reason.detail)
-        except VaultError as reason:
-            response = _response(refused(reason))
+            response = _refused(reason)
         except BodyTooLarge:
             response = _refusal(413, "PayloadTooLargeError", "Payload Too Large", "It is too large")
         except BodyTooSlow:
@@ -88,11 +88,29 @@ class Control:
             return
         except Exception:
             logger.exception("%s failed", scope["path"])
-            self._mock.health.unexpected_errors += 1
-            response = _refusal(
-                500, "UnexpectedError", "Unexpected Error", "The mock failed; its log says why."
-            )
+            response = self._failed()
         await response(scope, receive, send)
+
+    async def use(self, power: Power, asked: Asked) -> Response:
+        """Use a power; return what it answers, or why it does not."""
+        try:
+            answered = power.answer(asked)
+            if inspect.isawaitable(answered):
+                answered = await answered
+        except Refused as reason:
+            return _refused(reason)
+        except VaultError as reason:
+            return _response(refused(reason))
+        except Exception:
+            logger.exception("%s failed", power.name)
+            return self._failed()
+        return _answered(power, answered)
+
+    def _failed(self) -> Response:
+        self._mock.health.unexpected_errors += 1
+        return _refusal(
+            500, "UnexpectedError", "Unexpected Error", "The mock failed; its log says why."
+        )
 
     async def _respond(self, scope: Scope, receive: Receive) -> Response:
         raw_path = (scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0]
@@ -122,10 +140,11 @@ class Control:
         query = _query(power, scope["query_string"])
         body = await self._body(power, receive, headers)
         asked = Asked(self._mock, path, query, body, self._base(scope, headers), bench)
-        answered = power.answer(asked)
-        if inspect.isawaitable(answered):
-            answered = await answered
-        return _answered(power, answered)
+        if self.elsewhere is not None:
+            told = await self.elsewhere(power, asked)
+            if told is not None:
+                return told
+        return await self.use(power, asked)
 
     def _let_in(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
         """Raise Refused for who may not use powers: another machine, or a page of another site."""
@@ -262,6 +281,10 @@ def _invalid(problems: Iterable[tuple[str, str]], where: str = "body") -> Refuse
             ]
         },
     )
+
+
+def _refused(reason: Refused) -> Response:
+    return _refusal(reason.status, reason.type_name, reason.message, reason.detail)
 
 
 def _refusal(status: int, type_name: str, message: str, detail: Any) -> Response:

@@ -30,6 +30,8 @@ class Timekeeper:
         self._effects: list[Effect] | None = None
         self._turn = 0
         self.target = 0
+        self.rings: Callable[[], bool] = _always
+        """Whether timers are fired here as time passes by itself."""
         self._alarm: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         timers.changed = self.wake
@@ -112,7 +114,7 @@ class Timekeeper:
     def wake(self) -> None:
         """Ring when the next timer is due, if time passes by itself."""
         self._silence()
-        if self.clock.is_frozen or self.target:
+        if self.clock.is_frozen or self.target or not self.rings():
             return
         due = self.timers.next_due
         if due is None:
@@ -143,3 +145,7 @@ class Timekeeper:
         for task in tuple(self._tasks):
             with suppress(RuntimeError):
                 task.cancel()
+
+
+def _always() -> bool:
+    return True

@@ -62,14 +62,8 @@ class Workbench:
         self.vault = vault
         self.clock = clock
         self._changed = changed
-        self.journal = Journal(vault.now, equipment.journal_capacity)
-        self.webhooks = Webhooks(
-            vault,
-            surroundings.timers,
-            self._hear,
-            encoding=equipment.signature,
-            timeout=equipment.webhook_timeout,
-        )
+        self.journal = self._new_journal(equipment.journal_capacity)
+        self.webhooks = self._new_webhooks(equipment)
         self.time = Timekeeper(clock, surroundings.timers, self.webhooks.settle)
         self.faults = Faults(vault.now, surroundings.timers, changed)
         self.preferences: dict[str, Preference] = {}
@@ -82,6 +76,18 @@ class Workbench:
         for said in vault.application.webhooks:
             self.webhooks.subscribe(**said, source="fixture")
         self._first = self._as_world(vault.beginning)
+
+    def _new_journal(self, capacity: int) -> Journal:
+        return Journal(self.vault.now, capacity)
+
+    def _new_webhooks(self, equipment: Equipment) -> Webhooks:
+        return Webhooks(
+            self.vault,
+            self.vault.surroundings.timers,
+            self._hear,
+            encoding=equipment.signature,
+            timeout=equipment.webhook_timeout,
+        )
 
     @property
     def is_meddling(self) -> bool:
@@ -211,14 +217,24 @@ class Workbench:
 
 
 class Workbenches:
-    """The workbench of each application, and the journal of what belongs to none."""
+    """The workbench of each application, and the journal of what belongs to none.
 
-    def __init__(self, log: Record, equipment: Equipment, now: Callable[[], int]) -> None:
+    `make` makes a workbench as `Workbench` does.
+    """
+
+    def __init__(
+        self,
+        log: Record,
+        equipment: Equipment,
+        journal: Journal,
+        make: Callable[..., Workbench] = Workbench,
+    ) -> None:
         self._log = log
         self._equipment = equipment
+        self._make = make
         self._benches: dict[str, Workbench] = {}
         self.is_meddling = False
-        self.journal = Journal(now, equipment.journal_capacity)
+        self.journal = journal
 
     def __iter__(self) -> Iterator[Workbench]:
         return iter(tuple(self._benches.values()))
@@ -226,7 +242,7 @@ class Workbenches:
     def open(self, vault: Vault, clock: ControlledClock) -> Workbench:
         """Return a new workbench for the vault, in place of one for the same application."""
         self.close(vault.application.id)
-        workbench = Workbench(vault, clock, self._equipment, self._changed)
+        workbench = self._make(vault, clock, self._equipment, self._changed)
         self._benches[vault.application.id] = workbench
         return workbench
 

@@ -7,6 +7,8 @@ None, and goes the long way: pages, the control plane, what has no route, and wh
 limit or a preference is set for.
 """
 
+import asyncio
+from collections.abc import Callable
 from urllib.parse import unquote
 
 from mockvault.web.asking import Head, Way
@@ -41,6 +43,10 @@ class Direct:
         self.lines: dict[bytes, Way] = {}
         self.blocks: dict[bytes, Block] = {}
         self._writer = Writer()
+        self.keep: Callable[[asyncio.Transport, tuple[bytes, ...]], None] | None = None
+        """Takes an answer that is not to be written yet, and writes it later, in order."""
+        self.let_go: Callable[[], None] = _nothing
+        """Has every answer written that was kept."""
 
     def way(self, method: str, raw_path: bytes, query: bytes) -> Way | None:
         """Return what a request line leads to, or None where that is no plan."""
@@ -75,3 +81,7 @@ class Direct:
             if len(self.blocks) >= MOST:
                 self.blocks.clear()
             self.blocks[block] = known
+
+
+def _nothing() -> None:
+    """No answer is kept."""

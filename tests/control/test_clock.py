@@ -14,6 +14,8 @@ from mockvault.domain.timers import Timers
 from mockvault.pytest_plugin import VaultApp
 from mockvault.remote import PowerRefused
 
+pytestmark = pytest.mark.every_engine
+
 START = "2030-01-01T00:00:00.000Z"
 SALESFORCE = "/vault/connections/crm/salesforce"
 

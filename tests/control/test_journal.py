@@ -12,6 +12,8 @@ from mockvault.pytest_plugin import VaultApp, WebhookSink
 from mockvault.remote import PowerRefused
 from mockvault.web.recording import Exchange
 
+pytestmark = pytest.mark.every_engine
+
 SALESFORCE = "/vault/connections/crm/salesforce"
 
 

@@ -20,6 +20,8 @@ from mockvault.locations import builtin_contract
 from mockvault.pytest_plugin import VaultApp, WebhookSink
 from mockvault.web.schemas import Schemas
 
+pytestmark = pytest.mark.every_engine
+
 CLOSE = "/vault/connections/crm/close"
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from tests.asgi import Answer, Client, place
 
+pytestmark = pytest.mark.every_engine
+
 APP = "https://app.example/done?tab=1"
 
 

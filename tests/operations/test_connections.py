@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from tests.asgi import Client, place
 
+pytestmark = pytest.mark.every_engine
+
 NEVER_ADDED = (
     "settings",
     "metadata",

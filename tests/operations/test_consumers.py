@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from tests.asgi import Client, consumer_path
 
+pytestmark = pytest.mark.every_engine
+
 IDS = [
     "plain",
     "account:12345",

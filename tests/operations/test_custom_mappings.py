@@ -1,6 +1,10 @@
 """Custom mappings: made, read, changed and removed, and shown on their connection."""
 
+import pytest
+
 from tests.asgi import Client, place
+
+pytestmark = pytest.mark.every_engine
 
 FIELD = "hris+employees+first_aid_training"
 PATH = f"/vault/custom-mappings/hris/bamboohr/{FIELD}"

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from tests.asgi import Client, consumer_path, place
 
+pytestmark = pytest.mark.every_engine
+
 MAPPING = "/vault/custom-mappings/hris/bamboohr/hris+employees+first_aid_training"
 READS = [
     "/vault/consumers",

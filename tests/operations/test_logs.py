@@ -1,6 +1,10 @@
 """Logs: each call of the consumer once, newest first, under the id that its answer carried."""
 
+import pytest
+
 from tests.asgi import Client, place
+
+pytestmark = pytest.mark.every_engine
 
 
 def test_each_call_is_logged_once_newest_first_under_its_request_id(client: Client) -> None:

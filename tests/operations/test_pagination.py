@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from tests.asgi import Answer, Client
 
+pytestmark = pytest.mark.every_engine
+
 
 @pytest.fixture(scope="module")
 def lister(app: Any) -> Client:

@@ -9,6 +9,8 @@ from mockvault.app import create_app
 from mockvault.settings import Settings
 from tests.asgi import Client, place
 
+pytestmark = pytest.mark.every_engine
+
 
 def test_settings_of_a_resource_are_flat_fields_with_their_values(client: Client) -> None:
     path = f"{place('crm+salesforce')}/leads/config"

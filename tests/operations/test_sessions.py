@@ -9,6 +9,8 @@ import pytest
 
 from tests.asgi import Client, consumer_path, place
 
+pytestmark = pytest.mark.every_engine
+
 
 def session(client: Client, **body: Any) -> str:
     return str(client("POST", "/vault/sessions", body).data["session_token"])
