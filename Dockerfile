@@ -16,7 +16,7 @@ LABEL org.opencontainers.image.title="mockvault" \
 RUN groupadd --system --gid 10001 mockvault \
  && useradd --system --uid 10001 --gid mockvault --no-create-home --shell /usr/sbin/nologin mockvault
 COPY --from=build /dist/*.whl /tmp/
-RUN pip install --no-cache-dir --disable-pip-version-check /tmp/*.whl && rm /tmp/*.whl
+RUN pip install --no-cache-dir --disable-pip-version-check "$(ls /tmp/*.whl)[redis]" && rm /tmp/*.whl
 ENV MOCKVAULT_HOST=0.0.0.0 \
     MOCKVAULT_PORT=4010 \
     PYTHONUNBUFFERED=1
