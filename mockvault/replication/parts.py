@@ -145,11 +145,19 @@ class RecordedIds(IdSource):
         self._turns = turns
         self._id = application_id
 
-    def _digest(self, size: int) -> bytes:
+    def uuid(self) -> str:
+        """Return a UUID."""
         turns = self._turns
         turns.enter()
         turns.touched.add(self._id)
-        return super()._digest(size)
+        return super().uuid()
+
+    def token(self, prefix: str = "") -> str:
+        """Return an opaque token."""
+        turns = self._turns
+        turns.enter()
+        turns.touched.add(self._id)
+        return super().token(prefix)
 
     def rewind(self, count: int) -> None:
         """Continue as if `count` ids had been given."""
