@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from conformance.contract import ERROR_FIELDS, Contract
 from conformance.failures import Exchange, Failure
@@ -11,6 +12,7 @@ _INTERNALS = re.compile(
     r'Traceback \(most recent call last\)|File "[^"]+", line \d+|\bat [\w.$<>]+ ?\([^)]*:\d+:\d+\)'
     r"|site-packages/|node_modules/|java\.lang\.|psycopg|sqlalchemy|SQLSTATE|goroutine \d+"
 )
+_PATH = re.compile(r".*/vault/connections/([^/]+)/([^/]+)(?:/.*)?")
 _MISSING_NAMES = re.compile(r"NotFound|Unknown|Missing", re.IGNORECASE)
 _CREATIONS = frozenset(
     {"connectionsAdd", "connectionsImport", "customMappingsAdd", "consumersAdd", "sessionsCreate"}
@@ -259,7 +261,29 @@ def every_answer_has_its_own_request_id(judge: Judge, exchange: Exchange) -> Ite
 @check("VLT-SEC-01", "secrets", "keys are secret (security scheme apiKey)")
 def no_answer_repeats_a_key(judge: Judge, exchange: Exchange) -> Iterator[Finding]:
     """No answer holds an API key of an application, nor a credential that was handed over."""
-    text = exchange.answer.body.decode("utf-8", "replace") + exchange.answer.location
+    text = exchange.answer.body.decode("utf-8", "replace")
+    text += "\n".join(exchange.answer.headers.values())
     for value, name in judge.never_shown.items():
         if value in text:
             yield name, f"no {name} in the answer", f"{name} is in the answer"
+
+
+@check("VLT-CNX-22", "state", "Connection.id, service_id, unified_api", "VLT-ENV-03")
+def an_answer_is_about_the_connection_asked_for(
+    judge: Judge, exchange: Exchange
+) -> Iterator[Finding]:
+    """The connection that an operation answers with is the one that its path names."""
+    if not _known(judge, exchange) or not exchange.answer.is_good:
+        return
+    if not exchange.operation_id.startswith("connection"):
+        return
+    found = _PATH.fullmatch(exchange.request.path)
+    item = exchange.answer.item
+    if found is None or "form_fields" not in item:
+        return
+    api, service = (unquote(part) for part in found.groups()[:2])
+    named = (item.get("unified_api", api), item.get("service_id", service))
+    if named != (api, service):
+        yield "names", f"{api}+{service}", "+".join(map(str, named))
+    if item.get("id") not in {None, f"{api}+{service}"}:
+        yield "id", f"{api}+{service}", str(item.get("id"))

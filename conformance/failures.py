@@ -152,9 +152,7 @@ def grouped(failures: Sequence[Failure], builds_on: Mapping[str, Sequence[str]])
     grounds = {law: (*builds_on.get(law, ()), *_blamed(members)) for law, members in by_law.items()}
     full = {**builds_on, **grounds}
     root_by_law = {law: _root(law, by_law, full, ()) for law in by_law}
-    for law, root in root_by_law.items():  # laws that build on each other: the first one stands
-        if root_by_law[root] != root:
-            root_by_law[law] = law
+    root_by_law = {law: _settled(law, root_by_law) for law in root_by_law}
     causes = []
     for law, members in by_law.items():
         if root_by_law[law] != law:
@@ -175,6 +173,15 @@ def _blamed(members: Sequence[Failure]) -> tuple[str, ...]:
     if any(not failure.blames for failure in members):
         return ()
     return tuple(dict.fromkeys(name for failure in members for name in failure.blames))
+
+
+def _settled(law: str, root_by_law: Mapping[str, str]) -> str:
+    """Follow roots to one that stands; of laws that build on each other, the first one does."""
+    met = [law]
+    while (root := root_by_law[met[-1]]) not in met:
+        met.append(root)
+    circle = set(met[met.index(root) :])
+    return next(name for name in root_by_law if name in circle)
 
 
 def _root(

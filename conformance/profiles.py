@@ -30,8 +30,8 @@ PROFILES = {
         Profile("smoke", "the laws, deterministic, in seconds", ("laws",), 15.0, 6_000),
         Profile(
             "quick",
-            "for CI: the laws, the contract case by case, short histories",
-            ("laws", "examples", "coverage", "stateful", "robustness", "webhooks"),
+            "for CI: the laws from two sides, the contract case by case, short histories",
+            ("laws", "turned", "examples", "coverage", "stateful", "robustness", "webhooks"),
             60.0,
             40_000,
             histories=40,
@@ -42,7 +42,7 @@ PROFILES = {
             "thorough",
             "everything, in round after round with other seeds, as long as the budget lasts",
             (
-                *("laws", "examples", "coverage", "stateful", "robustness", "webhooks"),
+                *("laws", "turned", "examples", "coverage", "stateful", "robustness", "webhooks"),
                 *("fuzzing", "links"),
             ),
             600.0,

@@ -3,13 +3,14 @@
 import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 _WRONG_BY_TYPE: dict[str, tuple[Any, ...]] = {
     "string": (7, ["x"], {"x": 1}, True),
-    "boolean": ("maybe", 3, {}),
-    "integer": ("many", 1.5, {}),
-    "number": ("many", {}),
+    "boolean": ("maybe", "true", 1),
+    "integer": ("many", "7", 1.5),
+    "number": ("many", "7", {}),
     "array": ("none", {"x": 1}, 5),
     "object": ("none", ["x"], 5),
 }
@@ -62,18 +63,55 @@ def right(schema: Mapping[str, Any], name: str = "", *, whole: bool = True) -> A
             n: right(s, n, whole=whole) for n, s in rows.items() if s and (whole or n in needed)
         }
     if kind == "array":
-        return [right(schema.get("items", {}), name, whole=whole)]
+        return _rows(schema.get("items", {}), name, whole=whole)
     plain = {"boolean": True, "integer": 3600, "number": 3, "null": None}
     if kind in plain:
         return plain[kind]
     return _RIGHT_BY_FORMAT.get(str(schema.get("format"))) or _RIGHT_BY_NAME.get(name) or "text"
 
 
-def wrong_bodies(schema: Mapping[str, Any], base: Any) -> Iterator[Variation]:
-    """Yield bodies that break a schema in one place each: every keyword at every place."""
+def _rows(schema: Mapping[str, Any], name: str, *, whole: bool) -> list[Any]:
+    """Return two items that differ, for what is wrong in the second is wrong too."""
+    first = right(schema, name, whole=whole)
+    second = copy.deepcopy(first)
+    if schema.get("enum"):
+        second = schema["enum"][-1]
+    elif isinstance(second, dict) and isinstance(second.get("id"), str):
+        second["id"] += "-2"
+    return [first] if name == "configuration" else [first, second]
+
+
+def switched_off(value: Any) -> Any:
+    """Return a value in which every true is false."""
+    if isinstance(value, dict):
+        return {name: switched_off(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [switched_off(item) for item in value]
+    return False if value is True else value
+
+
+def lengthened(schema: Mapping[str, Any], base: Any, size: int) -> Any:
+    """Return a legal body that is so many characters longer, if a free text or object is in it."""
+    for pointer, part in places(schema, base):
+        free = not {"enum", "format", "pattern"} & set(part)
+        spot = base
+        for step in pointer:
+            spot = spot[step]
+        if "string" in types(part) and free and spot == "text":
+            return _with(base, pointer, "x" * size)
+        if pointer and isinstance(spot, dict) and not part.get("properties"):
+            return _with(base, (*pointer, "padding"), "x" * size)
+    return base
+
+
+def wrong_bodies(schema: Mapping[str, Any], base: Any, most: int = 9) -> Iterator[Variation]:
+    """Yield bodies that break a schema in one place each: every keyword at every place.
+
+    `most` bounds how many there are of each place.
+    """
     for pointer, part in places(schema, base):
         where = "/" + "/".join(map(str, pointer))
-        for keyword, value in _wrong(part):
+        for keyword, value in islice(_wrong(part), most):
             if keyword == "required":
                 yield Variation(
                     f"{where}/{value}", keyword, _without(base, (*pointer, value)), "left out"
@@ -91,7 +129,7 @@ def _wrong(schema: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     allowed = types(schema)
     if len(allowed) == 1 or "null" in allowed:
         kind = next((t for t in allowed if t != "null"), "")
-        for value in _WRONG_BY_TYPE.get(kind, ())[:2]:
+        for value in _WRONG_BY_TYPE.get(kind, ())[:3]:
             yield "type", value
         if "null" not in allowed and kind:
             yield "type", None
@@ -129,8 +167,9 @@ def places(
         for name, part in schema.get("properties", {}).items():
             if part and name in base:
                 yield from places(part, base[name], (*pointer, name))
-    if isinstance(base, list) and base and schema.get("items"):
-        yield from places(schema["items"], base[0], (*pointer, 0))
+    if isinstance(base, list) and schema.get("items"):
+        for index, item in enumerate(base[:2]):
+            yield from places(schema["items"], item, (*pointer, index))
 
 
 def _with(base: Any, pointer: tuple[Any, ...], value: Any) -> Any:

@@ -1,5 +1,6 @@
 """Who may ask, and how: keys, applications, headers, methods."""
 
+import base64
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -147,7 +148,13 @@ def a_request_must_name_its_application(world: World) -> None:
     _refuses(world, "empty", who, {"x-apideck-app-id": ""})
 
 
-@law("VLT-AUT-07", "auth", _GUARD, "contract", builds_on=("VLT-AUT-02", "VLT-AUT-01", "VLT-AUT-05"))
+@law(
+    "VLT-AUT-07",
+    "auth",
+    _GUARD,
+    "contract",
+    builds_on=("VLT-AUT-02", "VLT-AUT-01", "VLT-AUT-05", "VLT-CNX-19"),
+)
 def a_stranger_changes_nothing(world: World) -> None:
     """What was asked with a wrong key, or none, leaves everything as it was."""
     who, connector = world.who(), world.plain()
@@ -277,3 +284,112 @@ def a_preflight_allows_the_headers_of_front_ends(world: World) -> None:
     allowed = answer.headers.get("access-control-allow-headers", "").lower()
     missing = [name for name in wanted if name not in allowed and allowed != "*"]
     world.expect(not missing, "headers", ", ".join(wanted), allowed or "none")
+
+
+@law(
+    "VLT-AUT-08",
+    "auth",
+    _GUARD,
+    "documented",
+    reads_only=True,
+    builds_on=("VLT-AUT-01", "VLT-AUT-02"),
+)
+def a_key_counts_as_a_bearer_token_alone(world: World) -> None:
+    """A key in the query, in another header or under another scheme lets nobody in."""
+    who, key = _known(world), world.application.key
+    basic = world.secret("BASIC_API_KEY", base64.b64encode(f"{key}:".encode()).decode())
+    ways: dict[str, tuple[dict[str, str], dict[str, str | None]]] = {
+        f"query {name}": ({name: key}, {"authorization": None})
+        for name in ("api_key", "apikey", "apiKey", "key", "token", "access_token")
+    }
+    ways["x-api-key"] = ({}, {"authorization": None, "x-api-key": key})
+    ways["Basic"] = ({}, {"authorization": f"Basic {basic}"})
+    ways["Basic with the bare key"] = ({}, {"authorization": f"Basic {key}"})
+    for aspect, (query, headers) in ways.items():
+        for operation_id in ("consumersAll", "connectionsAll"):
+            request = world.target.request(operation_id, who, query=query, headers=headers)
+            answer = world.provoke(operation_id, request)
+            world.expect(answer.is_refusal, aspect, "a refusal (401)", f"HTTP {answer.status}")
+
+
+@law("VLT-AUT-09", "auth", _GUARD, "documented", reads_only=True, builds_on=("VLT-AUT-01",))
+def head_asks_for_a_key_as_get_does(world: World) -> None:
+    """HEAD without a key, or with a wrong one, is refused wherever GET is."""
+    who = _known(world)
+    for operation in world.target.contract.operations.values():
+        if operation.is_public or operation.method != "GET":
+            continue
+        request = replace(legal_request(world, operation, who), method="HEAD")
+        for changes in ({"authorization": None}, {"authorization": f"Bearer sk_{world.nonce}"}):
+            answer = world.send("", with_headers(request, changes), quiet=True)
+            world.expect(
+                not answer.is_good, "HEAD", "a refusal (401)", f"HEAD: HTTP {answer.status}"
+            )
+
+
+@law("VLT-HDR-09", "headers", "RFC 9110, 9.3.2 and 9.3.7: HEAD, OPTIONS", reads_only=True)
+def head_and_options_do_no_harm(world: World) -> None:
+    """HEAD, OPTIONS and a slash at the end are no internal errors, and OPTIONS gives no data."""
+    who = world.who()
+    for operation in world.target.contract.operations.values():
+        if operation.is_public or operation.method != "GET":
+            continue
+        request = legal_request(world, operation, who)
+        for aspect, odd in (
+            ("HEAD", replace(request, method="HEAD")),
+            ("OPTIONS", replace(request, method="OPTIONS")),
+            ("slash", replace(request, path=request.path + "/")),
+        ):
+            answer = world.send("", odd, quiet=True)
+            world.expect(
+                answer.status < 500, aspect, "no internal error", f"{aspect}: HTTP {answer.status}"
+            )
+            if aspect == "OPTIONS":
+                shown = answer.is_good and answer.data is not None
+                world.expect(not shown, "served", "no data", f"HTTP {answer.status} with data")
+
+
+@law("VLT-HDR-10", "headers", "header names have no case (RFC 9110, 5.1)", reads_only=True)
+def headers_that_clients_send_are_taken(world: World) -> None:
+    """Names in capitals, lists in Accept and what browsers add are no reason to refuse."""
+    who = world.who()
+    plain = world.target.request("connectionsAll", who)
+    usual = (
+        ("accept", "application/json, text/plain, */*"),
+        ("accept-language", "nl-BE,nl;q=0.9,en;q=0.8"),
+        ("user-agent", "Mozilla/5.0 (X11; Linux x86_64) conformance"),
+        ("referer", "https://app.conformance.example/vault?x=1"),
+        ("cookie", "theme=dark; session=none"),
+        ("content-type", "application/json"),
+    )
+    capitals = tuple((name.upper(), value) for name, value in plain.headers)
+    for aspect, headers in (
+        ("capitals", capitals),
+        *((name, (*plain.headers, (name, value))) for name, value in usual),
+    ):
+        answer = world.send("connectionsAll", replace(plain, headers=headers))
+        world.expect(answer.is_good, aspect, "the connections", f"{aspect}: HTTP {answer.status}")
+
+
+@law(
+    "VLT-HDR-11",
+    "headers",
+    "front ends update and delete from other origins",
+    "seen in clients",
+    reads_only=True,
+    builds_on=("VLT-HDR-08",),
+)
+def a_preflight_allows_the_methods_of_front_ends(world: World) -> None:
+    """A preflight for PATCH, DELETE or POST names that method among those allowed."""
+    who, connector = world.who(), world.connector()
+    for operation_id in ("connectionsUpdate", "connectionsDelete", "connectionsToken"):
+        request = world.target.request(operation_id, who, **connector.path)
+        headers = (
+            ("origin", "https://app.conformance.example"),
+            ("access-control-request-method", request.method),
+            ("access-control-request-headers", "authorization"),
+        )
+        answer = world.send("", replace(request, method="OPTIONS", headers=headers), quiet=True)
+        allowed = answer.headers.get("access-control-allow-methods", "").upper()
+        fine = request.method in allowed or allowed == "*" or request.method == "POST"
+        world.expect(answer.is_good and fine, "methods", request.method, allowed or "none")

@@ -18,10 +18,14 @@ def a_consumer_takes_its_connections_along(world: World) -> None:
     """A consumer that is deleted and comes back has no connection or setting of before."""
     who, connector = world.who(), world.plain()
     world.add(who, connector, settings=world.settings(connector), metadata={"mark": world.nonce})
+    others = [c for c in world.catalogue if c.service_id != connector.service_id][:3]
+    for other in others:
+        world.add(who, other)
     answer = world.call("consumersDelete", who)
     world.need(answer.is_good, "the consumer cannot be deleted")
-    item = world.one(who, connector)
-    world.expect(item.get("state") == "available", "state", "available", item.get("state"))
+    for one in (connector, *others):
+        item = world.one(who, one)
+        world.expect(item.get("state") == "available", "state", "available", item.get("state"))
     world.consumer(who)
     item = world.one(who, connector)
     world.expect(item.get("state") == "available", "state", "available", item.get("state"))
@@ -54,7 +58,7 @@ def only_that_consumer_is_deleted(world: World) -> None:
     who = world.who("stem")
     others = [Principal(who.application, who.consumer_id + end) for end in ("-2", "+x", "0")]
     if len(world.target.applications) > 1:
-        others.append(Principal(world.target.applications[1], who.consumer_id))
+        others.append(Principal(world.other_application, who.consumer_id))
     for one in (who, *others):
         world.consumer(one)
     answer = world.call("consumersDelete", who)
@@ -69,7 +73,12 @@ def only_that_consumer_is_deleted(world: World) -> None:
         )
 
 
-@law("VLT-CAS-04", "cascades", _CNX, builds_on=("VLT-CNX-09", "VLT-ISO-01", "VLT-CNX-10"))
+@law(
+    "VLT-CAS-04",
+    "cascades",
+    _CNX,
+    builds_on=("VLT-CNX-09", "VLT-ISO-01", "VLT-CNX-10", "VLT-CNX-25"),
+)
 def a_connection_takes_its_settings_along(world: World) -> None:
     """A connection that is deleted and added again has no setting of before."""
     who, connector = world.who(), world.plain()
@@ -88,7 +97,12 @@ def a_connection_takes_its_settings_along(world: World) -> None:
     world.expect(not filled, "form fields", "no value of before", filled)
 
 
-@law("VLT-CAS-05", "cascades", _CNX, builds_on=("VLT-CNX-09", "VLT-CNX-16", "VLT-CNX-10"))
+@law(
+    "VLT-CAS-05",
+    "cascades",
+    _CNX,
+    builds_on=("VLT-CNX-09", "VLT-CNX-16", "VLT-CNX-10", "VLT-CNX-25"),
+)
 def a_connection_takes_its_credentials_along(world: World) -> None:
     """An OAuth connection that is deleted and added again waits for a new consent."""
     rows = [c for c in world.catalogue if c.redirects]
@@ -142,7 +156,7 @@ def a_deleted_consumer_leaves_the_list(world: World) -> None:
     )
 
 
-@law("VLT-CAS-08", "cascades", _CNX, builds_on=("VLT-CNX-09", "VLT-RES-01"))
+@law("VLT-CAS-08", "cascades", _CNX, builds_on=("VLT-CNX-09", "VLT-RES-01", "VLT-CNX-25"))
 def a_connection_takes_its_resource_settings_along(world: World) -> None:
     """A connection that is deleted and added again has no resource settings of before."""
     connector, resource, field = resource_ground(world)
@@ -155,3 +169,71 @@ def a_connection_takes_its_resource_settings_along(world: World) -> None:
     )
     seen = configured(world, who, connector, resource)
     world.expect(world.nonce not in seen, "kept", "no value of before", seen)
+
+
+@law("VLT-CAS-09", "cascades", _CNX, builds_on=("VLT-CNX-09", "VLT-CNX-12"))
+def a_disabled_connection_can_be_deleted(world: World) -> None:
+    """A connection that is disabled is deleted as any other; deleting it again does no harm."""
+    who, connector = world.who(), world.plain()
+    world.add(who, connector, settings=world.settings(connector))
+    world.patch(who, connector, enabled=False)
+    world.call("connectionsDelete", who, **connector.path)
+    state = world.one(who, connector).get("state")
+    world.expect(state == "available", "state", "available", state)
+    answer = world.call("connectionsDelete", who, **connector.path)
+    world.expect(answer.status < 500, "again", "204 or 404", f"HTTP {answer.status}")
+
+
+@law("VLT-CAS-10", "cascades", _ALL, builds_on=("VLT-CSM-03", "VLT-CSM-01", "VLT-CSM-12"))
+def a_consumer_takes_its_metadata_along(world: World) -> None:
+    """A consumer that is deleted and created again has no metadata of before."""
+    who = world.who()
+    world.consumer(who, metadata={"user_name": world.nonce, "account_name": world.nonce})
+    answer = world.call("consumersDelete", who)
+    world.need(answer.is_good, "the consumer cannot be deleted")
+    world.consumer(who)
+    seen = world.call("consumersOne", who).item.get("metadata") or {}
+    world.expect(world.nonce not in str(seen), "metadata", "none of before", seen)
+
+
+@law(
+    "VLT-CAS-11",
+    "cascades",
+    _ALL,
+    builds_on=("VLT-CSM-03", "VLT-CNX-16", "VLT-CAS-05", "VLT-CAS-01", "VLT-CNX-10"),
+)
+def a_consumer_takes_its_consents_along(world: World) -> None:
+    """An OAuth connection of a consumer that was deleted waits for a new consent."""
+    rows = [c for c in world.catalogue if c.redirects]
+    world.need(rows, "no connector asks for consent")
+    connector, who = next((c for c in rows if not c.required), rows[0]), world.who()
+    tokens = {
+        "access_token": world.secret("import_access_token", f"canary-at-{world.nonce}"),
+        "expires_in": 360_000_000,
+        "issued_at": "2026-01-01T00:00:00.000Z",
+    }
+    answer = world.call("connectionsImport", who, body={"credentials": tokens}, **connector.path)
+    world.need(answer.is_good, "nothing can be imported")
+    answer = world.call("consumersDelete", who)
+    world.need(answer.is_good, "the consumer cannot be deleted")
+    world.add(who, connector)
+    state = world.one(who, connector).get("state")
+    world.expect(state == "added", "state", "added", state)
+
+
+@law(
+    "VLT-CAS-12",
+    "cascades",
+    _CNX,
+    builds_on=("VLT-CNX-09", "VLT-CSM-02", "VLT-CSM-07", "VLT-CSM-09"),
+)
+def deleting_a_connection_leaves_its_consumer(world: World) -> None:
+    """Deleting a connection leaves the consumer, and its metadata, as they were."""
+    who, connector = world.who(), world.plain()
+    world.consumer(who, metadata={"user_name": world.nonce})
+    world.add(who, connector)
+    world.call("connectionsDelete", who, **connector.path)
+    answer = world.call("consumersOne", who)
+    world.expect(answer.is_good, "consumer", "the consumer", f"HTTP {answer.status}")
+    name = (answer.item.get("metadata") or {}).get("user_name")
+    world.expect(name == world.nonce, "metadata", world.nonce, name)

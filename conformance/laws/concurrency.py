@@ -5,9 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 from conformance.failures import Exchange, Request
+from conformance.laws.mappings import grounds
 from conformance.laws.oauth import has_failed, link
 from conformance.laws.records import vault_count
 from conformance.laws.registry import law
+from conformance.laws.sessions import claims_of
 from conformance.laws.world import RETURN_URL, World, state_of
 
 _ORDER = "each answer is explained by some order of the calls"
@@ -51,7 +53,7 @@ def parallel_creations_lose_nothing(world: World) -> None:
     "concurrency",
     _ORDER,
     "documented",
-    builds_on=("VLT-CNX-05", "VLT-CNX-06", "VLT-LIM-03", "VLT-ISO-01"),
+    builds_on=("VLT-CNX-05", "VLT-CNX-06", "VLT-CNX-23", "VLT-LIM-03", "VLT-ISO-01"),
 )
 def parallel_updates_lose_nothing(world: World) -> None:
     """Different settings that are set at the same time are all set afterwards."""
@@ -61,7 +63,7 @@ def parallel_updates_lose_nothing(world: World) -> None:
         (
             "connectionsUpdate",
             world.target.request(
-                "connectionsUpdate", who, body={"settings": {f"k{n}": str(n)}}, **connector.path
+                "connectionsUpdate", who, body={"settings": {f"k{n}": f"v{n}"}}, **connector.path
             ),
         )
         for n in range(8)
@@ -69,7 +71,7 @@ def parallel_updates_lose_nothing(world: World) -> None:
     for exchange in together(world, jobs):
         world.expect(exchange.answer.is_good, "status", "success", f"HTTP {exchange.answer.status}")
     found = world.one(who, connector).get("settings") or {}
-    lost = [f"k{n}" for n in range(8) if found.get(f"k{n}") != str(n)]
+    lost = [f"k{n}" for n in range(8) if found.get(f"k{n}") != f"v{n}"]
     world.expect(not lost, "lost", "8 settings", f"lost {lost}")
 
 
@@ -147,3 +149,118 @@ def parallel_answers_have_their_own_ids(world: World) -> None:
     ids = [e.answer.headers.get("x-apideck-request-id") for e in done]
     world.need(all(ids), "answers have no request id")
     world.expect(len(set(ids)) == len(ids), "ids", f"{len(ids)} ids", f"{len(set(ids))} ids")
+
+
+@law(
+    "VLT-CCY-06",
+    "concurrency",
+    _ORDER,
+    "documented",
+    builds_on=("VLT-CNX-05", "VLT-ISO-13", "VLT-SES-01", "VLT-CSM-02", "VLT-HDR-02"),
+)
+def parallel_callers_are_not_mixed_up(world: World) -> None:
+    """Of consumers that call at the same time, each gets its own connection and session."""
+    connector = world.plain()
+    who = [world.who(f"m{n}") for n in range(6)]
+    for one in who:
+        world.add(one, connector, metadata={"owner": one.consumer_id})
+    reads = [
+        (one, ("connectionsOne", world.target.request("connectionsOne", one, **connector.path)))
+        for one in who * 3
+    ]
+    for (one, _), exchange in zip(reads, together(world, [j for _, j in reads]), strict=True):
+        owner = (exchange.answer.item.get("metadata") or {}).get("owner")
+        world.expect(owner == one.consumer_id, "read", one.consumer_id, owner)
+    opens = [(one, ("sessionsCreate", world.target.request("sessionsCreate", one))) for one in who]
+    for (one, _), exchange in zip(opens, together(world, [j for _, j in opens]), strict=True):
+        token = str(exchange.answer.item.get("session_token", ""))
+        owner = claims_of(token).get("consumer_id")
+        world.expect(owner == one.consumer_id, "session", one.consumer_id, owner)
+
+
+@law(
+    "VLT-CCY-07",
+    "concurrency",
+    _ORDER,
+    "documented",
+    builds_on=("VLT-LOG-01", "VLT-ISO-05", "VLT-HDR-02"),
+)
+def parallel_calls_are_all_logged(world: World) -> None:
+    """Calls made at the same time are all in the logs."""
+    who, connector = world.who(), world.plain()
+    world.one(who, connector)
+    path = world.exchanges[-1].request.path
+    request = world.target.request("connectionsOne", who, **connector.path)
+    together(world, [("connectionsOne", request)] * 16)
+    rows = [e for e in world.logs(who) if str(e.get("path", "")).partition("?")[0].endswith(path)]
+    world.expect(len(rows) == 17, "logged", "17 entries", f"{len(rows)} entries")
+
+
+@law(
+    "VLT-CCY-08",
+    "concurrency",
+    _ORDER,
+    "documented",
+    builds_on=("VLT-CSM-02",),
+)
+def parallel_updates_of_a_consumer_lose_nothing(world: World) -> None:
+    """Properties of a consumer's metadata that are written at the same time are all kept."""
+    who = world.who("m")
+    world.consumer(who)
+    new = {
+        "account_name": "A",
+        "user_name": "U",
+        "email": "e@example.com",
+        "image": "https://i.example",
+    }
+    for turn in range(2):
+        jobs = [
+            (
+                "consumersUpdate",
+                world.target.request(
+                    "consumersUpdate", who, body={"metadata": {name: f"{value}{turn}"}}
+                ),
+            )
+            for name, value in new.items()
+        ]
+        together(world, jobs)
+        found = world.call("consumersOne", who).item.get("metadata") or {}
+        want = {name: f"{value}{turn}" for name, value in new.items()}
+        seen = {name: found.get(name) for name in new}
+        world.expect(seen == want, "metadata", str(want), seen)
+
+
+@law(
+    "VLT-CCY-09",
+    "concurrency",
+    _ORDER,
+    "documented",
+    builds_on=("VLT-MAP-01", "VLT-MAP-04"),
+)
+def parallel_mappings_lose_nothing(world: World) -> None:
+    """Custom mappings of two target fields that are added at the same time are both kept."""
+    who, connector, targets = grounds(world, 2)
+    for turn in range(3):
+        values = {target: f"$.{world.nonce}.{turn}.{n}" for n, target in enumerate(targets[:2])}
+        operation_id = "customMappingsUpdate" if turn else "customMappingsAdd"
+        jobs = [
+            (
+                operation_id,
+                world.target.request(
+                    operation_id,
+                    who,
+                    body={"value": value},
+                    target_field_id=target,
+                    **connector.path,
+                ),
+            )
+            for target, value in values.items()
+        ]
+        together(world, jobs)
+        seen = {
+            target: world.call(
+                "customMappingsOne", who, target_field_id=target, **connector.path
+            ).item.get("value")
+            for target in values
+        }
+        world.expect(seen == values, "lost", str(values), seen)

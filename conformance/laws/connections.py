@@ -1,9 +1,10 @@
 """Connections: stored facts come back, and the state follows from them."""
 
+from itertools import chain, combinations
 from typing import Any
 
 from conformance.laws.registry import law
-from conformance.laws.world import Connector, World, difference, still
+from conformance.laws.world import Connector, World, difference, moment, still
 
 _GUIDE = "guide: connection states"
 _CRUD = "operations of tag Connections"
@@ -49,7 +50,13 @@ def an_added_connection_is_read_back(world: World) -> None:
     )
 
 
-@law("VLT-CNX-03", "state", "Connection.id, service_id, unified_api", "contract")
+@law(
+    "VLT-CNX-03",
+    "state",
+    "Connection.id, service_id, unified_api",
+    "contract",
+    builds_on=("VLT-CNX-22",),
+)
 def a_connection_names_itself(world: World) -> None:
     """A connection's id is its unified API and service, joined by a plus, wherever it is shown."""
     who = world.who()
@@ -107,14 +114,14 @@ def settings_and_metadata_merge(world: World) -> None:
     """An update of one setting leaves the others as they were, and so does one of `enabled`."""
     who, connector = world.who(), world.plain()
     world.add(who, connector)
-    world.patch(who, connector, settings={"first": "1", "second": "2"}, metadata={"m": "1"})
-    world.patch(who, connector, settings={"second": "3"})
+    world.patch(who, connector, settings={"first": "a", "second": "b"}, metadata={"m": "a"})
+    world.patch(who, connector, settings={"second": "c"})
     world.patch(who, connector, enabled=True)
     item = world.one(who, connector)
     seen = {k: (item.get("settings") or {}).get(k) for k in ("first", "second")}
-    world.expect(seen == {"first": "1", "second": "3"}, "settings", "first 1, second 3", seen)
+    world.expect(seen == {"first": "a", "second": "c"}, "settings", "first a, second c", seen)
     world.expect(
-        (item.get("metadata") or {}).get("m") == "1", "metadata", "m 1", item.get("metadata")
+        (item.get("metadata") or {}).get("m") == "a", "metadata", "m a", item.get("metadata")
     )
 
 
@@ -130,7 +137,17 @@ VALUES: dict[str, Any] = {
     "empty": "",
     "list": ["a", 1, True],
     "nested": {"a": {"b": [1, {"c": "d"}]}},
+    "digits": "007",
+    "decimal": "1.50",
+    "word": "true",
+    "date": "2026-01-02",
+    "moment": "2026-01-02T03:04:05+02:00",
+    "escaped": "100%25 &amp; +1",
+    "Upper": "key in capitals",
+    "with.dot": "dot",
+    "with blank-and_ünï": "odd key",
 }
+PADDED = "  between blanks  "
 
 
 @law(
@@ -144,10 +161,10 @@ def values_come_back_as_they_were_sent(world: World) -> None:
     """Text, numbers, booleans, lists and objects in settings and metadata survive as they are."""
     who, connector = world.who(), world.plain()
     world.add(who, connector)
-    for name in ("settings", "metadata"):
-        world.patch(who, connector, **{name: VALUES})
+    for name, values in (("settings", VALUES), ("metadata", {**VALUES, "padded": PADDED})):
+        world.patch(who, connector, **{name: values})
         found = world.one(who, connector).get(name) or {}
-        for key, want in VALUES.items():
+        for key, want in values.items():
             seen = found.get(key)
             same = seen == want and isinstance(seen, bool) == isinstance(want, bool)
             world.expect(same, name, f"{key}: {want!r}", repr(seen))
@@ -326,6 +343,10 @@ def times_tell_creation_and_update(world: World) -> None:
     world.add(who, connector)
     created = world.one(who, connector).get("created_at")
     world.need(isinstance(created, int | float), "no created_at")
+    born = moment(world.call("consumersOne", who).item.get("created"))
+    if born is not None and isinstance(created, int | float):
+        near = abs(created / 1000 - born) < 86_400
+        world.expect(near, "unit", f"milliseconds, about {born * 1000:.0f}", created)
     world.target.clock.sleep(0.02)
     world.patch(who, connector, metadata={"n": "1"})
     item = world.one(who, connector)
@@ -382,6 +403,11 @@ def an_import_is_read_back(world: World) -> None:
         "callable or authorized",
         item.get("state"),
     )
+    again = {**body, "metadata": {"mark": f"{world.nonce}-2"}}
+    answer = world.call("connectionsImport", who, body=again, **connector.path)
+    if answer.is_good:
+        mark = (world.one(who, connector).get("metadata") or {}).get("mark")
+        world.expect(mark == f"{world.nonce}-2", "again", f"{world.nonce}-2", mark)
 
 
 @law("VLT-CNX-17", "state", "connectionsToken", builds_on=(*_ADD, "VLT-CNX-05", "VLT-CNX-10"))
@@ -446,15 +472,29 @@ def an_unknown_connector_is_not_found(world: World) -> None:
             )
 
 
-@law("VLT-CNX-19", "state", "GET is safe (RFC 9110)", builds_on=_BASE)
-def reading_twice_gives_the_same(world: World) -> None:
-    """Reading a connection again gives what it gave before."""
+@law("VLT-CNX-19", "state", "GET is safe (RFC 9110)")
+def reading_again_gives_the_same(world: World) -> None:
+    """Reading a connection, the list or a consumer again and again gives what it gave before."""
     who, connector = world.who(), world.plain()
     world.add(who, connector, settings=world.settings(connector))
-    first, second = still(world.one(who, connector)), still(world.one(who, connector))
-    world.expect(first == second, "one", "the same connection", difference(first, second))
-    once, again = map(still, world.listed(who)), map(still, world.listed(who))
-    world.expect(list(once) == list(again), "list", "the same list", "another list")
+    first = still(world.one(who, connector))
+    for _ in range(5):
+        again = still(world.one(who, connector))
+        if not world.expect(first == again, "one", "the same connection", difference(first, again)):
+            return
+    once = [still(row) for row in world.listed(who)]
+    for _ in range(2):
+        same = [still(row) for row in world.listed(who)] == once
+        world.expect(same, "list", "the same list", "another list")
+    alone = _uncounted(world.call("consumersOne", who).item)
+    for _ in range(2):
+        again = _uncounted(world.call("consumersOne", who).item)
+        world.expect(alone == again, "consumer", "the same consumer", difference(alone, again))
+
+
+def _uncounted(item: dict[str, Any]) -> dict[str, Any]:
+    counted = {"aggregated_request_count", "request_counts"}
+    return {name: value for name, value in still(item).items() if name not in counted}
 
 
 @law(
@@ -493,3 +533,88 @@ def an_empty_update_changes_nothing(world: World) -> None:
         world.expect(answer.is_good, "accepted", "no refusal", f"{body}: HTTP {answer.status}")
         after = still(world.one(who, connector))
         world.expect(after == before, "changed", "as it was", difference(before, after))
+
+
+@law(
+    "VLT-CNX-23",
+    "state",
+    "PATCH changes what it names (RFC 5789)",
+    "contract",
+    builds_on=(*_UPD, "VLT-CNX-06", "VLT-CNX-12", "VLT-CNX-21"),
+)
+def what_an_update_names_counts_alone_and_together(world: World) -> None:
+    """Any of enabled, settings and metadata, in any combination, changes these and no other."""
+    who, connector = world.who(), world.plain()
+    world.add(who, connector, settings={"extra": "v"}, metadata={"mark": "v"})
+    held = {"enabled": True, "settings": "v", "metadata": "v"}
+    names = ("enabled", "settings", "metadata")
+    turns = list(chain.from_iterable(combinations(names, size) for size in (3, 2, 1)))
+    for turn, chosen in enumerate((("enabled",), *turns)):
+        new = {"enabled": not held["enabled"], "settings": f"v{turn}", "metadata": f"v{turn}"}
+        held |= {name: new[name] for name in chosen}
+        whole = {
+            "enabled": held["enabled"],
+            "settings": {"extra": held["settings"]},
+            "metadata": {"mark": held["metadata"]},
+        }
+        answered = world.patch(who, connector, **{name: whole[name] for name in chosen})
+        for aspect, item in (("read", world.one(who, connector)), ("answer", answered)):
+            seen = {
+                "enabled": item.get("enabled"),
+                "settings": (item.get("settings") or {}).get("extra"),
+                "metadata": (item.get("metadata") or {}).get("mark"),
+            }
+            told = f"{held} after an update of {' and '.join(chosen)}"
+            world.expect(seen == held, aspect, told, seen)
+
+
+@law(
+    "VLT-CNX-24",
+    "state",
+    _GUIDE,
+    builds_on=(*_UPD, "VLT-CNX-12", "VLT-CNX-16", "VLT-CNX-23", "VLT-SEC-02"),
+)
+def a_consent_outlasts_updates(world: World) -> None:
+    """A connection with a token keeps its state when metadata, settings or enabled are updated."""
+    rows = [c for c in world.catalogue if c.redirects and not c.required] or [
+        c for c in world.catalogue if c.redirects and not c.before
+    ]
+    world.need(rows, "no connector asks for consent")
+    who, connector = world.who(), world.rng.choice(rows)
+    credentials = {
+        "access_token": world.secret("import_access_token", f"canary-at-{world.nonce}"),
+        "issued_at": "2026-01-01T00:00:00.000Z",
+        "expires_in": 86400 * 3650,
+    }
+    answer = world.call(
+        "connectionsImport", who, body={"credentials": credentials}, **connector.path
+    )
+    world.need(answer.is_good, "nothing can be imported")
+    state = world.one(who, connector).get("state")
+    world.need(state in {"callable", "authorized"}, "an import makes no authorized connection")
+    for body in ({"metadata": {"m": "1"}}, {"settings": {"s": "1"}}, {"enabled": True}, {}):
+        answer = world.call("connectionsUpdate", who, body=body, **connector.path)
+        world.need(answer.is_good, "a connection cannot be updated")
+        seen = world.one(who, connector).get("state")
+        world.expect(seen == state, "state", f"{state} after an update of {list(body)}", seen)
+
+
+@law("VLT-CNX-25", "state", _CRUD, builds_on=(*_UPD, "VLT-CNX-09"))
+def what_was_deleted_can_be_added_again(world: World) -> None:
+    """A connection that was deleted is added, updated and deleted again as the first time."""
+    who, connector = world.who(), world.plain()
+    settings = world.settings(connector)
+    first = ""
+    for turn in range(3):
+        world.add(who, connector)
+        state = world.one(who, connector).get("state")
+        world.expect(state not in {"available", None}, "added", "no longer available", state)
+        world.patch(who, connector, settings=settings, metadata={"turn": f"t{turn}"})
+        item = world.one(who, connector)
+        first = first or str(item.get("state"))
+        mark = (item.get("metadata") or {}).get("turn")
+        seen = (item.get("enabled"), item.get("state"), mark)
+        world.expect(
+            seen == (True, first, f"t{turn}"), "again", str((True, first, f"t{turn}")), seen
+        )
+        world.call("connectionsDelete", who, **connector.path)

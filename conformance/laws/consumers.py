@@ -2,11 +2,16 @@
 
 from conformance.laws.paging import listed_ids
 from conformance.laws.registry import law
-from conformance.laws.world import World, difference, still
+from conformance.laws.world import Connector, World, difference, moment, still
 from conformance.target import Principal
 
 _CRUD = "operations of tag Consumers"
-METADATA = {"account_name": "Ada & Co", "user_name": "Ada Lovelace", "email": "ada@example.com"}
+METADATA = {
+    "account_name": "Ada & Co",
+    "user_name": "Ada Lovelace",
+    "email": "ada@example.com",
+    "image": "https://app.conformance.example/ada.png",
+}
 
 
 @law("VLT-CSM-01", "state", _CRUD, "contract", builds_on=("VLT-LIM-01",))
@@ -39,7 +44,8 @@ def an_updated_consumer_is_read_back(world: World) -> None:
     """An update of a consumer's metadata is there when it is read, also when repeated."""
     who = world.who()
     world.consumer(who, metadata={"user_name": "before"})
-    new = {"user_name": "after", "email": "after@example.com"}
+    new = {name: f"after {value}" for name, value in METADATA.items()}
+    new |= {"email": "after@example.com", "image": "https://app.conformance.example/after.png"}
     for _ in range(2):
         answer = world.call("consumersUpdate", who, body={"metadata": new})
         world.expect(answer.is_good, "update", "the consumer", f"HTTP {answer.status}")
@@ -102,6 +108,7 @@ def ids_are_freely_chosen(world: World) -> None:
         f"{stem}-UP",
         f"{stem}-up",
         f"{stem}.dot@x",
+        f"{stem}%41%2Bescaped",
         f"{stem}-ünï-😀",
     ]
     for index, consumer_id in enumerate(ids):
@@ -202,3 +209,98 @@ def an_update_of_a_consumer_keeps_its_connections(world: World) -> None:
     world.call("sessionsCreate", who)
     after = still(world.one(who, connector))
     world.expect(after == before, "kept", "the connection as it was", difference(before, after))
+
+
+@law(
+    "VLT-CSM-10",
+    "state",
+    "Consumer.connections, services",
+    "contract",
+    builds_on=("VLT-CSM-07", "VLT-LIM-04", "VLT-CNX-02", "VLT-CNX-09", "VLT-CAS-06"),
+)
+def a_consumer_shows_its_connections(world: World) -> None:
+    """A consumer shows each connection it has, and the services of these, and no deleted one."""
+    who, some = world.who(), _apart(world)
+    for connector in some:
+        world.add(who, connector)
+    gone, kept = some[0], some[1:]
+    _shows(world, who, some, set())
+    world.call("connectionsDelete", who, **gone.path)
+    _shows(world, who, kept, {gone.service_id} - {c.service_id for c in kept})
+
+
+def _apart(world: World) -> list[Connector]:
+    rows = world.rng.sample(list(world.catalogue), len(world.catalogue))
+    some = list({c.service_id: c for c in rows}.values())[:8]
+    world.need(len(some) > 1, "the catalogue has one connector at most")
+    return some
+
+
+def _shows(world: World, who: Principal, some: list[Connector], gone: set[str]) -> None:
+    item = world.call("consumersOne", who).item
+    if "connections" in item:
+        rows = [r for r in item.get("connections") or () if isinstance(r, dict)]
+        seen = {f"{r.get('unified_api')}+{r.get('service_id')}" for r in rows}
+        want = {f"{c.unified_api}+{c.service_id}" for c in some}
+        lost = sorted(want - seen)
+        world.expect(not lost, "connections", f"{len(want)} connections", f"without {lost}")
+        by_name = {f"{r.get('unified_api')}+{r.get('service_id')}": r for r in rows}
+        on = [name for name in want & seen if by_name[name].get("enabled") is not True]
+        world.expect(not on, "enabled", "enabled connections", on[:3])
+    services = item.get("services")
+    if isinstance(services, list):
+        left = sorted(gone & set(map(str, services)))
+        world.expect(not left, "services", f"no service of {sorted(gone)}", left)
+        lost = sorted({c.service_id for c in some} - set(map(str, services)))
+        world.expect(not lost, "services", "the services of its connections", f"without {lost}")
+
+
+@law(
+    "VLT-CSM-11",
+    "state",
+    "Consumer.created, modified; Connection.updated_at",
+    "contract",
+    builds_on=("VLT-CSM-02", "VLT-CNX-15", "VLT-ISO-01"),
+)
+def times_move_with_updates(world: World) -> None:
+    """An update moves modified and updated_at on, and leaves created and created_at."""
+    who, connector = world.who(), world.plain()
+    world.consumer(who)
+    world.add(who, connector)
+    world.patch(who, connector, metadata={"n": "1"})
+    before, old = world.call("consumersOne", who).item, world.one(who, connector)
+    world.target.clock.sleep(1.1)
+    world.call("consumersUpdate", who, body={"metadata": {"user_name": "later"}})
+    world.patch(who, connector, metadata={"n": "2"})
+    after, new = world.call("consumersOne", who).item, world.one(who, connector)
+    first, second = moment(before.get("modified")), moment(after.get("modified"))
+    if first is not None:
+        later = second is not None and second > first
+        world.expect(later, "modified", f"after {before.get('modified')}", after.get("modified"))
+    same = after.get("created") == before.get("created")
+    world.expect(same, "created", str(before.get("created")), after.get("created"))
+    early, late = old.get("updated_at"), new.get("updated_at")
+    if isinstance(early, int | float):
+        later = isinstance(late, int | float) and late > early
+        world.expect(later, "updated_at", f"after {early}", late)
+    same = new.get("created_at") == old.get("created_at")
+    world.expect(same, "created_at", str(old.get("created_at")), new.get("created_at"))
+
+
+@law("VLT-CSM-12", "state", _CRUD, "contract", builds_on=("VLT-CSM-01", "VLT-CSM-03"))
+def a_deleted_consumer_can_be_created_again(world: World) -> None:
+    """A consumer that was deleted is created, read, listed and deleted as the first time."""
+    who = world.who()
+    for turn in range(2):
+        name = f"{world.nonce}{turn}"
+        world.consumer(who, metadata={"user_name": name})
+        answer = world.call("consumersOne", who)
+        if not world.expect(answer.is_good, "read", "the consumer", f"HTTP {answer.status}"):
+            return
+        seen = (answer.item.get("metadata") or {}).get("user_name")
+        world.expect(seen == name, "metadata", name, seen)
+        world.expect(
+            who.consumer_id in listed_ids(world, who), "listed", "in the list", "it is not there"
+        )
+        answer = world.call("consumersDelete", who)
+        world.need(answer.is_good, "a consumer cannot be deleted")

@@ -34,6 +34,10 @@ def the_configured_filter_parts_the_list(world: World) -> None:
     """`configured` parts the list in what was set up and what was never touched."""
     who, connector = world.who(), world.plain()
     world.add(who, connector, settings=world.settings(connector))
+    off_too = [c for c in world.catalogue if c.service_id != connector.service_id][:1]
+    for other in off_too:
+        world.add(who, other)
+        world.patch(who, other, enabled=False)
     mine = f"{connector.unified_api}+{connector.service_id}"
     rows = world.listed(who)
     untouched = _keys([r for r in rows if r.get("state") == "available"])
@@ -42,6 +46,10 @@ def the_configured_filter_parts_the_list(world: World) -> None:
         _keys(world.listed(who, configured="false")),
     )
     world.expect(mine in on, "true", f"{mine} is configured", sorted(on)[:4])
+    for other in off_too:
+        name = f"{other.unified_api}+{other.service_id}"
+        kept = (name in on) != (name in off)
+        world.expect(kept, "disabled", f"{name} is in one of both", "it is not")
     world.expect(mine not in off, "false", f"{mine} is not among the others", sorted(off)[:4])
     world.expect(
         untouched <= off, "untouched", "all that is available", sorted(untouched - off)[:4]
@@ -93,21 +101,21 @@ def the_status_filter_gives_that_status(world: World) -> None:
         world.call(
             "connectionsOne", who, unified_api="crm", service_id=f"no-such-{world.nonce}-{index}"
         )
-    counts = {
-        s: len(
-            [
-                e
-                for e in world.logs(who)
-                if e.get("status_code") == s and "logs" not in str(e.get("path"))
-            ]
-        )
-        for s in (200, 404)
-    }
+    connector = world.plain()
+    world.add(who, connector)
+    world.call("connectionsUpdate", who, body={"enabled": "maybe"}, **connector.path)
+    world.call("connectionsDelete", who, **connector.path)
+    logged = [e for e in world.logs(who) if "logs" not in str(e.get("path"))]
+    statuses = sorted({s for e in logged if isinstance(s := e.get("status_code"), int)})
+    counts = {s: len([e for e in logged if e.get("status_code") == s]) for s in (200, *statuses)}
     world.need(counts[200], "calls are not logged")
     for status, want in counts.items():
         rows = world.logs(who, **{"filter[status_code]": status})
         wrong = [e.get("status_code") for e in rows if e.get("status_code") != status]
         world.expect(not wrong, "others", f"entries of {status}", wrong[:5])
+        page = len(world.logs(who, limit=2, **{"filter[status_code]": status}))
+        full = min(2, len(rows))
+        world.expect(page >= full, "page", f"{full} entries on a page of 2", f"{page} entries")
         seen = len([e for e in rows if "logs" not in str(e.get("path"))])
         world.expect(seen >= want, "all", f"{want} entries", f"{seen} entries")
 
@@ -161,3 +169,31 @@ def an_api_that_does_not_exist_has_no_connections(world: World) -> None:
     answer = world.call("connectionsAll", world.who(), query={"api": f"none-{world.nonce}"})
     empty = answer.is_refusal or (answer.is_good and not answer.items)
     world.expect(empty, "unknown", "no connections", f"HTTP {answer.status}, {len(answer.items)}")
+
+
+@law(
+    "VLT-FIL-08",
+    "filters",
+    "LogsFilter.status_code, exclude_unified_apis",
+    "contract",
+    builds_on=("VLT-FIL-04", "VLT-FIL-05", "VLT-LOG-01"),
+)
+def two_filters_of_logs_give_what_fits_both(world: World) -> None:
+    """A status and excluded APIs together give the entries that both let through."""
+    who = world.who()
+    for index in range(2):
+        world.listed(who)
+        world.call(
+            "connectionsOne", who, unified_api="crm", service_id=f"no-such-{world.nonce}-{index}"
+        )
+    status, excluded = "filter[status_code]", "filter[exclude_unified_apis]"
+    logged = world.logs(who)
+    world.need(
+        [e for e in logged if e.get("unified_api") == "vault" and e.get("status_code") == 404],
+        "vault calls are not logged as such",
+    )
+    none = world.logs(who, **{status: 404, excluded: "vault"})
+    world.expect(not none, "excluded", "no entry of vault", f"{len(none)} entries")
+    some = world.logs(who, **{status: 404, excluded: "pos"})
+    seen = {(e.get("status_code"), e.get("unified_api") == "pos") for e in some}
+    world.expect(seen == {(404, False)}, "both", "entries of 404, and not of pos", sorted(seen))

@@ -66,13 +66,13 @@ def _unmoved(world: World, actor: Principal, others: list[Principal], connector:
     unchanged("a deletion")
 
 
-@law("VLT-ISO-01", "isolation", _SCOPED)
+@law("VLT-ISO-01", "isolation", _SCOPED, builds_on=("VLT-CNX-19",))
 def consumers_do_not_touch_each_other(world: World) -> None:
     """Adding, updating and deleting a connection changes nothing for another consumer."""
     _unmoved(world, world.who("a"), [world.who("b")], world.plain())
 
 
-@law("VLT-ISO-02", "isolation", _APPS, builds_on=("VLT-ISO-04",))
+@law("VLT-ISO-02", "isolation", _APPS, builds_on=("VLT-ISO-04", "VLT-CNX-19"))
 def applications_do_not_touch_each_other(world: World) -> None:
     """What a consumer does changes nothing for its namesake, or another, in another application."""
     foreign = world.other_application
@@ -204,6 +204,15 @@ def mappings_are_those_of_their_consumer(world: World) -> None:
             "not the other's value",
             shown,
         )
+    at: dict[str, Any] = {"target_field_id": target, **connector.path}
+    for index, other in enumerate(others):
+        answer = world.call("customMappingsAdd", other, body={"value": f"$.own{index}"}, **at)
+        world.need(answer.is_good, "a mapping cannot be added")
+    world.call("customMappingsUpdate", who, body={"value": f"{value}.more"}, **at)
+    world.call("customMappingsDelete", who, **at)
+    for index, other in enumerate(others):
+        kept = world.call("customMappingsOne", other, **at).item.get("value")
+        world.expect(kept == f"$.own{index}", "kept", f"$.own{index}", kept)
 
 
 @law("VLT-ISO-08", "isolation", _SCOPED, builds_on=("VLT-ISO-01", "VLT-ISO-02"))
@@ -224,14 +233,142 @@ def resource_settings_are_those_of_their_consumer(world: World) -> None:
 @law("VLT-ISO-09", "isolation", "counts are those of the consumer in the path")
 def counts_are_those_of_their_consumer(world: World) -> None:
     """Calls of one consumer are not counted for another."""
-    who, other = world.who("a"), world.who("b")
-    world.listed(other)
-    before = (vault_count(world, other), _in_range(world, other))
+    who, others = world.who("a"), [world.who("b")]
+    if len(world.target.applications) > 1:
+        others.append(world.who("a", world.other_application))
+    for other in others:
+        world.listed(other)
+    before = [(vault_count(world, other), _in_range(world, other)) for other in others]
     for _ in range(4):
         world.listed(who)
-    after = (vault_count(world, other), _in_range(world, other))
+    after = [(vault_count(world, other), _in_range(world, other)) for other in others]
     world.expect(after == before, "leak", f"{before}", f"{after}")
 
 
 def _in_range(world: World, who: Principal) -> Any:
     return world.call("consumerRequestCountsAll", who, query=ALWAYS).item.get("request_counts")
+
+
+ALIKE = (
+    ("", "+1"),
+    ("", " x"),
+    ("", ".x"),
+    ("-up", "-UP"),
+    (" y", "+y"),
+    (":z", "-z"),
+    ("%41", "A"),
+    ("-ünï", "-uni"),
+    ("-" + "l" * 60 + "1", "-" + "l" * 60 + "2"),
+)
+
+
+@law(
+    "VLT-ISO-10",
+    "isolation",
+    "You can freely choose a consumer ID yourself (ConsumerId)",
+    builds_on=("VLT-ISO-01", "VLT-CSM-05", "VLT-LIM-01", "VLT-CNX-02"),
+)
+def ids_that_look_alike_are_apart(world: World) -> None:
+    """Consumers whose ids differ in case, length, plus, blank or escape share no connection."""
+    connector = world.plain()
+    for index, (one, two) in enumerate(ALIKE):
+        stem = world.name(f"alike{index}")
+        first, second = (Principal(world.application, stem + end) for end in (one, two))
+        world.add(first, connector, metadata={"owner": world.nonce})
+        seen = world.one(second, connector)
+        told = f"nothing of {first.consumer_id!r} for {second.consumer_id!r}"
+        world.expect(seen.get("state") == "available", "shared", told, seen.get("metadata"))
+        world.call("connectionsDelete", second, **connector.path)
+        kept = (world.one(first, connector).get("metadata") or {}).get("owner")
+        world.expect(kept == world.nonce, "deleted", world.nonce, kept)
+
+
+@law("VLT-ISO-11", "isolation", _APPS, builds_on=("VLT-ISO-04", "VLT-CSM-07", "VLT-CSM-04"))
+def a_consumer_comes_to_be_in_its_application_alone(world: World) -> None:
+    """A consumer that a session, a connection or a creation makes is unknown elsewhere."""
+    connector, here, there = world.plain(), world.application, world.other_application
+    steps: dict[str, dict[str, Any]] = {
+        "sessionsCreate": {},
+        "connectionsAdd": {"body": {"enabled": True}, **connector.path},
+        "consumersAdd": {},
+    }
+    for operation_id, arguments in steps.items():
+        for home, other in ((here, there), (there, here)):
+            who = world.who(f"{operation_id[:4]}-{home.label[-5:]}", home)
+            body = {"body": {"consumer_id": who.consumer_id}} if not arguments else {}
+            more = arguments if operation_id != "consumersAdd" else body
+            answer = world.call(operation_id, who, **more)
+            world.need(answer.is_good, "a consumer cannot be made")
+            answer = world.call("consumersOne", Principal(other, who.consumer_id))
+            world.expect(
+                not answer.is_good,
+                "elsewhere",
+                "not found",
+                f"{operation_id}: HTTP {answer.status}",
+            )
+
+
+@law(
+    "VLT-ISO-12",
+    "isolation",
+    _SCOPED,
+    builds_on=("VLT-ISO-13", "VLT-CNX-16", "VLT-OAU-04", "VLT-SEC-02"),
+)
+def tokens_are_those_of_their_consumer(world: World) -> None:
+    """An import, a consent and a revocation of one consumer change nothing for the others."""
+    rows = [c for c in world.catalogue if c.redirects and not c.required]
+    world.need(rows, "no connector asks for consent alone")
+    connector, actor = world.rng.choice(rows), world.who("a")
+    others = [world.who("b")]
+    if len(world.target.applications) > 1:
+        others.append(world.who("a", world.other_application))
+    for one in (actor, *others):
+        world.add(one, connector, metadata={"owner": one.consumer_id})
+    before = [view(world, other, connector) for other in others]
+
+    def unchanged(step: str) -> None:
+        for index, other in enumerate(others):
+            after = view(world, other, connector)
+            what = difference(before[index]["one"], after["one"]) or difference(
+                before[index], after
+            )
+            world.expect(after == before[index], "leak", f"{step} changes nothing for others", what)
+
+    credentials = {
+        "access_token": world.secret("import_access_token", f"canary-at-{world.nonce}"),
+        "issued_at": "2026-01-01T00:00:00.000Z",
+        "expires_in": 86400 * 3650,
+    }
+    body = {"credentials": credentials, "metadata": {"owner": world.nonce}}
+    answer = world.call("connectionsImport", actor, body=body, **connector.path)
+    world.need(answer.is_good, "nothing can be imported")
+    unchanged("an import")
+    if "consent" in world.target.capabilities:
+        second = world.who("c")
+        world.add(second, connector)
+        url = world.one(second, connector).get("authorize_url")
+        world.need(isinstance(url, str), "no authorize_url")
+        world.consent(str(url))
+        unchanged("a consent")
+
+
+@law("VLT-ISO-13", "isolation", _SCOPED, builds_on=("VLT-ISO-01", "VLT-ISO-02", "VLT-CNX-05"))
+def each_reads_its_own(world: World) -> None:
+    """Consumers and applications that read in turns each see their own, alone and in lists."""
+    connector, everybody = world.plain(), [world.who("a"), world.who("b")]
+    if len(world.target.applications) > 1:
+        there = world.other_application
+        everybody += [world.who("a", there), world.who("b", there)]
+    owner = {one: f"{one.application.label} {one.consumer_id}" for one in everybody}
+    name = f"{connector.unified_api}+{connector.service_id}"
+    for one in everybody:
+        world.add(one, connector, metadata={"owner": owner[one]})
+    for _ in range(2):
+        for one in everybody:
+            item = world.one(one, connector)
+            seen = (item.get("metadata") or {}).get("owner")
+            world.expect(seen == owner[one], "one", owner[one], seen)
+        for one in everybody:
+            rows = [r for r in world.listed(one) if r.get("id") == name]
+            found = [(r.get("metadata") or {}).get("owner") for r in rows]
+            world.expect(found == [owner[one]], "list", owner[one], found)

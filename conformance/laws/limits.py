@@ -2,20 +2,27 @@
 
 from dataclasses import replace
 from statistics import median
+from typing import Any
 
 from conformance.failures import Request
 from conformance.laws.registry import law
 from conformance.laws.world import World
 from conformance.target import Principal
 
+_WRITES = frozenset({"sessionsCreate", "consumersUpdate", "connectionsUpdate"})
 _FREE = "no maximum in the contract"
 _ROBUST = "a request is served or refused, never an internal error"
 
 
 @law("VLT-LIM-01", "limits", "ConsumerId: freely chosen", "documented")
 def a_long_id_is_kept_whole(world: World) -> None:
-    """Two consumers whose ids differ only after the hundredth character are two."""
-    stem = world.name("long").ljust(100, "x")
+    """Two consumers whose ids differ after the hundredth, or 220th, character are two."""
+    for length in (100, 220):
+        _long_ids(world, length)
+
+
+def _long_ids(world: World, length: int) -> None:
+    stem = world.name("long").ljust(length, "x")
     first, second = (Principal(world.application, stem + end) for end in ("-one", "-two"))
     for who in (first, second):
         answer = world.call(
@@ -23,6 +30,8 @@ def a_long_id_is_kept_whole(world: World) -> None:
             who,
             body={"consumer_id": who.consumer_id, "metadata": {"user_name": who.consumer_id[-3:]}},
         )
+        if length > 100 and answer.status in {400, 414, 422}:
+            return
         world.need(answer.status not in {400, 414, 422}, "ids of 100 characters are refused")
         world.expect(
             answer.item.get("consumer_id") == who.consumer_id,
@@ -35,13 +44,19 @@ def a_long_id_is_kept_whole(world: World) -> None:
     world.expect(seen == (first.consumer_id, "one"), "read", str((first.consumer_id, "one")), seen)
 
 
-@law("VLT-LIM-02", "limits", _FREE, "contract", builds_on=("VLT-CNX-05", "VLT-ISO-01"))
+@law(
+    "VLT-LIM-02",
+    "limits",
+    _FREE,
+    "contract",
+    builds_on=("VLT-CNX-05", "VLT-CNX-23", "VLT-ISO-01"),
+)
 def a_long_value_is_kept_whole(world: World) -> None:
     """A setting of 300, 4,000 and 20,000 characters comes back whole."""
     who, connector = world.who(), world.plain()
     world.add(who, connector)
     for size in (300, 4_000, 20_000):
-        value = ("0123456789" * (size // 10))[:size]
+        value = ("abcdefghij" * (size // 10))[:size]
         world.patch(who, connector, settings={"long": value}, metadata={"long": value})
         item = world.one(who, connector)
         for name in ("settings", "metadata"):
@@ -56,13 +71,38 @@ def a_long_value_is_kept_whole(world: World) -> None:
 
 @law("VLT-LIM-03", "limits", _FREE, "contract", builds_on=("VLT-CNX-05", "VLT-ISO-01"))
 def many_settings_are_kept(world: World) -> None:
-    """Forty settings are forty settings, set at once or one after the other."""
+    """Forty settings are forty settings; so are forty properties of metadata."""
     who, connector = world.who(), world.plain()
     world.add(who, connector)
-    world.patch(who, connector, settings={f"key{n}": str(n) for n in range(40)})
-    found = world.one(who, connector).get("settings") or {}
-    kept = len([n for n in range(40) if found.get(f"key{n}") == str(n)])
-    world.expect(kept == 40, "kept", "40 settings", f"{kept} settings")
+    for name in ("settings", "metadata"):
+        world.patch(who, connector, **{name: {f"key{n}": f"v{n}" for n in range(40)}})
+        found = world.one(who, connector).get(name) or {}
+        kept = len([n for n in range(40) if found.get(f"key{n}") == f"v{n}"])
+        world.expect(kept == 40, name, f"40 {name}", f"{kept} {name}")
+
+
+@law(
+    "VLT-LIM-09",
+    "limits",
+    _FREE,
+    "contract",
+    builds_on=("VLT-CNX-05", "VLT-CNX-07", "VLT-LIM-03", "VLT-ISO-01"),
+)
+def deep_and_wide_values_are_kept_whole(world: World) -> None:
+    """Objects twenty levels deep, and lists of 250 items, come back whole."""
+    who, connector = world.who(), world.plain()
+    world.add(who, connector)
+    deep: Any = "bottom"
+    for _ in range(20):
+        deep = {"in": deep}
+    wide = list(range(250))
+    for name in ("settings", "metadata"):
+        world.patch(who, connector, **{name: {"deep": deep, "wide": wide}})
+        found = world.one(who, connector).get(name) or {}
+        world.expect(found.get("deep") == deep, "deep", "20 levels", found.get("deep"))
+        seen = found.get("wide")
+        count = len(seen) if isinstance(seen, list) else None
+        world.expect(seen == wide, "wide", "250 items", f"{count} items")
 
 
 @law("VLT-LIM-04", "limits", _FREE, "contract", builds_on=("VLT-CNX-02", "VLT-ISO-01"))
@@ -121,6 +161,7 @@ def broken_bytes_are_refused(world: World) -> None:
         "surrogate": b'{"metadata": {"user_name": "\\ud800"}}',
         "number": b'{"metadata": {"n": 1e999}}',
         "nan": b'{"metadata": {"n": NaN}}',
+        "half a MiB": b'{"metadata": {"user_name": "' + b"x" * (1 << 19) + b'"}}',
         "size": b'{"metadata": {"user_name": "' + b"x" * (2 << 20) + b'"}}',
         "nul": b'{"metadata": {"user_name": "\\u0000"}}',
     }
@@ -140,6 +181,11 @@ def odd_requests_are_no_internal_errors(world: World) -> None:
             world.target.request("consumersAll", who, query={"limit": "9" * 40}),
         ),
         ("limit", "logsAll", world.target.request("logsAll", who, query={"limit": "-" + "9" * 30})),
+        (
+            "twice",
+            "consumersAll",
+            world.target.request("consumersAll", who, query=[("limit", "2"), ("limit", "3")]),
+        ),
         (
             "cursor",
             "consumersAll",
@@ -162,6 +208,11 @@ def odd_requests_are_no_internal_errors(world: World) -> None:
             "connectionsAll",
             world.target.request("connectionsAll", who, headers={"x-padding": "y" * 4000}),
         ),
+        (
+            "header",
+            "connectionsAll",
+            world.target.request("connectionsAll", who, headers={"x-padding": "y" * 7000}),
+        ),
     ]
     one = world.target.request("connectionsOne", who, **connector.path)
     for aspect, tail in (
@@ -177,21 +228,24 @@ def odd_requests_are_no_internal_errors(world: World) -> None:
 
 
 @law("VLT-LIM-08", "limits", "no operation stands out", "inferred")
-def no_read_is_far_slower_than_the_others(world: World) -> None:
-    """No read takes a quarter of a second more than ten times what the others take."""
+def no_call_is_far_slower_than_the_others(world: World) -> None:
+    """No call takes a quarter of a second more than ten times what the others take."""
     who, connector = world.who(), world.plain()
     world.add(who, connector)
-    reads = {
+    reads: dict[str, dict[str, Any]] = {
         "consumersAll": {"query": {"limit": 5}},
         "consumersOne": {},
         "connectionsAll": {},
         "connectionsOne": connector.path,
         "logsAll": {"query": {"limit": 5}},
+        "sessionsCreate": {},
+        "consumersUpdate": {"body": {"metadata": {"user_name": "x"}}},
+        "connectionsUpdate": {"body": {"metadata": {"n": "1"}}, **connector.path},
     }
     seconds: dict[str, float] = {}
     for operation_id, arguments in reads.items():
         taken = []
-        for _ in range(5):
+        for _ in range(3 if operation_id in _WRITES else 5):
             world.call(operation_id, who, **arguments)
             taken.append(world.exchanges[-1].answer.seconds)
         seconds[operation_id] = min(taken)  # the least a busy machine does not add to

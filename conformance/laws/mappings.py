@@ -117,7 +117,7 @@ def an_updated_mapping_is_read_back(world: World) -> None:
 
 @law("VLT-MAP-03", "mappings", _CRUD, "contract", builds_on=("VLT-MAP-01",))
 def a_deleted_mapping_is_gone(world: World) -> None:
-    """A deleted custom mapping has no value any more, alone and on its connection."""
+    """A deleted custom mapping has no value any more, alone and shown, and can be added again."""
     who, connector, target = ground(world)
     answer = world.call(
         "customMappingsAdd",
@@ -134,11 +134,16 @@ def a_deleted_mapping_is_gone(world: World) -> None:
     world.expect(gone, "gone", "404, or no value", answer.item)
     shown = str(world.one(who, connector).get("custom_mappings"))
     world.expect(world.nonce not in shown, "shown", "no value on the connection", shown)
+    at = {"target_field_id": target, **connector.path}
+    answer = world.call("customMappingsAdd", who, body={"value": "$.again"}, **at)
+    world.expect(answer.is_good, "again", "the mapping", f"HTTP {answer.status}")
+    seen = world.call("customMappingsOne", who, **at).item.get("value")
+    world.expect(seen == "$.again", "again", "$.again", seen)
 
 
 @law("VLT-MAP-04", "mappings", "target_field_id", "contract", builds_on=("VLT-MAP-01",))
 def target_fields_are_apart(world: World) -> None:
-    """Each target field has its own value, and deleting one leaves the others."""
+    """Each target field has its own value, and updating or deleting one leaves the others."""
     who, connector, targets = grounds(world, 2)
     for index, target in enumerate(targets[:2]):
         answer = world.call(
@@ -153,6 +158,19 @@ def target_fields_are_apart(world: World) -> None:
         "customMappingsOne", who, target_field_id=targets[0], **connector.path
     ).item.get("value")
     world.expect(first == f"$.{world.nonce}0", "apart", f"$.{world.nonce}0", first)
+    new = f"$.{world.nonce}2"
+    world.call(
+        "customMappingsUpdate",
+        who,
+        body={"value": new},
+        target_field_id=targets[1],
+        **connector.path,
+    )
+    for index, want in enumerate((f"$.{world.nonce}0", new)):
+        seen = world.call(
+            "customMappingsOne", who, target_field_id=targets[index], **connector.path
+        ).item.get("value")
+        world.expect(seen == want, "updated", want, seen)
     world.call("customMappingsDelete", who, target_field_id=targets[1], **connector.path)
     first = world.call(
         "customMappingsOne", who, target_field_id=targets[0], **connector.path
@@ -196,3 +214,40 @@ def a_mapping_needs_a_value(world: World) -> None:
             "customMappingsAdd", who, body=body, target_field_id=target, **connector.path
         )
         world.expect(answer.is_refusal, "value", "a refusal (400)", f"{body}: HTTP {answer.status}")
+
+
+@law("VLT-MAP-07", "mappings", "CustomMapping.value", "contract", builds_on=("VLT-MAP-01",))
+def any_path_is_kept_as_it_is(world: World) -> None:
+    """A long path, and one with quotes, brackets and text outside ASCII, comes back whole."""
+    who, connector, target = ground(world)
+    at = {"target_field_id": target, **connector.path}
+    long = "$['root']" + "".join(f"['part{n}']" for n in range(40))
+    odd = "$.items[?(@.name == 'Größe \"XL\"' && @.on)]..value[0:3]"
+    answer = world.call("customMappingsAdd", who, body={"value": long}, **at)
+    world.need(answer.is_good, "a mapping cannot be added")
+    for value in (long, odd):
+        answer = world.call("customMappingsUpdate", who, body={"value": value}, **at)
+        world.need(answer.is_good, "a mapping cannot be updated")
+        seen = world.call("customMappingsOne", who, **at).item.get("value")
+        world.expect(seen == value, "value", value, seen)
+
+
+@law(
+    "VLT-MAP-08",
+    "mappings",
+    "PATCH changes what it names (RFC 5789)",
+    "contract",
+    builds_on=("VLT-MAP-01", "VLT-CNX-06"),
+)
+def updates_of_its_connection_keep_a_mapping(world: World) -> None:
+    """An update of a connection, or disabling it, leaves its custom mappings as they are."""
+    who, connector, target = ground(world)
+    at = {"target_field_id": target, **connector.path}
+    answer = world.call("customMappingsAdd", who, body={"value": _value(world)}, **at)
+    world.need(answer.is_good, "a mapping cannot be added")
+    bodies = ({"metadata": {"m": "1"}}, {"settings": {"s": "1"}}, {"enabled": False})
+    for body in bodies:
+        answer = world.call("connectionsUpdate", who, body=body, **connector.path)
+        world.need(answer.is_good, "a connection cannot be updated")
+        seen = world.call("customMappingsOne", who, **at).item.get("value")
+        world.expect(seen == _value(world), "kept", _value(world), seen)

@@ -1,6 +1,7 @@
 """OAuth: links, states, consents and redirects."""
 
 from dataclasses import replace
+from typing import Any
 from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 from conformance.failures import Answer, Request
@@ -45,7 +46,8 @@ def link(world: World, who: Principal, connector: Connector, *, complete: bool =
     return str(url)
 
 
-def _with_state(world: World, url: str, state: str) -> Request:
+def with_state(world: World, url: str, state: str) -> Request:
+    """Return the request of a link with another state, and the address to come back to."""
     first = world.target.follow(url)
     pairs = tuple((n, v) for n, v in first.query if n not in {"state", "redirect_uri"})
     return replace(first, query=(*pairs, ("state", state), ("redirect_uri", RETURN_URL)))
@@ -67,8 +69,19 @@ def altered(state: str) -> dict[str, str]:
             "altered": state[:-4] + ("AAAA" if not state.endswith("AAAA") else "BBBB"),
             "nonsense": "no-state",
         }
-    flipped = signature[:5] + ("B" if signature[5] != "B" else "C") + signature[6:]
-    return {"signature": f"{head}.{flipped}", "unsigned": f"{head}.", "nonsense": "no-state"}
+    return {
+        "signature": f"{head}.{_flipped(signature, 5)}",
+        "middle": f"{head}.{_flipped(signature, len(signature) // 2)}",
+        "end": f"{head}.{_flipped(signature, len(signature) - 3)}",
+        "cut": f"{head}.{signature[:12]}",
+        "unsigned": f"{head}.",
+        "nonsense": "no-state",
+    }
+
+
+def _flipped(signature: str, place: int) -> str:
+    other = "B" if signature[place] != "B" else "C"
+    return signature[:place] + other + signature[place + 1 :]
 
 
 @law("VLT-OAU-01", "oauth", _URL, builds_on=("VLT-CNX-02",))
@@ -145,7 +158,7 @@ def the_authorize_link_leads_to_the_provider(world: World) -> None:
         )
 
 
-@law("VLT-OAU-04", "oauth", "guide: connection states", builds_on=("VLT-OAU-01",))
+@law("VLT-OAU-04", "oauth", "guide: connection states", builds_on=("VLT-OAU-01", "VLT-ISO-13"))
 def a_given_consent_makes_a_connection_callable(world: World) -> None:
     """After consent the browser is back at redirect_uri, and the connection is callable."""
     who, connector, url = _ready(world)
@@ -224,7 +237,7 @@ def an_altered_state_is_refused(world: World) -> None:
     who, connector, url = _ready(world)
     before = world.one(who, connector).get("state")
     for aspect, state in altered(state_of(url)).items():
-        answer = world.send("connectionsAuthorize", _with_state(world, url, state))
+        answer = world.send("connectionsAuthorize", with_state(world, url, state))
         world.expect(
             has_failed(answer),
             f"authorize {aspect}",
@@ -242,7 +255,7 @@ def an_altered_state_is_refused(world: World) -> None:
             f"HTTP {answer.status} {answer.location}",
         )
         revoke = url.replace("/vault/authorize/", "/vault/revoke/")
-        answer = world.send("connectionsRevoke", _with_state(world, revoke, state))
+        answer = world.send("connectionsRevoke", with_state(world, revoke, state))
         world.expect(
             has_failed(answer),
             f"revoke {aspect}",
@@ -275,14 +288,14 @@ def a_state_is_bound_to_its_link(world: World) -> None:
     if others:
         paths.append(("service", others[0].service_id, world.application.id))
     if len(world.target.applications) > 1:
-        paths.append(("application", connector.service_id, world.target.applications[1].id))
+        paths.append(("application", connector.service_id, world.other_application.id))
     world.need(paths, "there is no other connector and no other application")
     for aspect, service, application in paths:
         for verb, operation_id in (
             ("authorize", "connectionsAuthorize"),
             ("revoke", "connectionsRevoke"),
         ):
-            request = _with_state(world, url, state_of(url))
+            request = with_state(world, url, state_of(url))
             answer = world.send(
                 operation_id, replace(request, path=f"/vault/{verb}/{service}/{application}")
             )
@@ -423,7 +436,7 @@ def a_revoked_connection_is_added_again(world: World) -> None:
             break
     else:
         raise NotJudged("no connection can be revoked")
-    request = _with_state(world, str(revoke_url), state_of(str(revoke_url)))
+    request = with_state(world, str(revoke_url), state_of(str(revoke_url)))
     answer = world.send("connectionsRevoke", request)
     for _ in range(4):
         if (
@@ -447,7 +460,19 @@ def a_revoked_connection_is_added_again(world: World) -> None:
 def a_state_names_its_connection(world: World) -> None:
     """A state that is a JWT names consumer, application and service of its connection."""
     who, connector, url = _ready(world)
+    same = [c for c in world.catalogue if c.redirects and not c.before]
+    doubled = [c for c in same if len([d for d in same if d.service_id == c.service_id]) > 1]
     claims = claims_of(state_of(url))
+    _names(world, claims, who, connector)
+    for other in doubled[:4]:
+        _names(world, claims_of(state_of(link(world, who, other))), who, other)
+    world.need(world.judged, "the state names nothing")
+    ends, issued = claims.get("exp"), claims.get("iat", 0)
+    timed = isinstance(ends, int | float) and ends > issued
+    world.expect(timed, "expiry", "a state that expires (exp)", ends)
+
+
+def _names(world: World, claims: dict[str, Any], who: Principal, connector: Connector) -> None:
     wanted = {
         "consumer_id": who.consumer_id,
         "application_id": who.application.id,
@@ -457,10 +482,6 @@ def a_state_names_its_connection(world: World) -> None:
     for name, value in wanted.items():
         if name in claims:
             world.expect(claims[name] == value, name, value, claims[name])
-    world.need(world.judged, "the state names nothing")
-    ends, issued = claims.get("exp"), claims.get("iat", 0)
-    timed = isinstance(ends, int | float) and ends > issued
-    world.expect(timed, "expiry", "a state that expires (exp)", ends)
 
 
 @law("VLT-OAU-15", "oauth", _FLOW, "documented", builds_on=_LINK)
@@ -473,7 +494,7 @@ def a_link_of_nobody_is_refused(world: World) -> None:
         ("revoke", "connectionsRevoke"),
     ):
         for service, app in ((connector.service_id, unknown), (unknown, world.application.id)):
-            request = _with_state(world, url, state_of(url))
+            request = with_state(world, url, state_of(url))
             path = f"/vault/{verb}/{service}/{app}"
             answer = world.send(operation_id, replace(request, path=path))
             seen = f"HTTP {answer.status} {answer.location}"
@@ -490,3 +511,79 @@ def only_what_was_authorized_can_be_revoked(world: World) -> None:
         world.add(who, connector)
         url = world.one(who, connector).get("revoke_url")
         world.expect(not url, "early", "no revoke_url", url)
+
+
+@law("VLT-OAU-20", "oauth", _FLOW, "documented", builds_on=_CONSENT)
+def the_browser_comes_back_to_the_whole_address(world: World) -> None:
+    """The query of a redirect_uri is kept, and each flow leads back to its own address."""
+    who, connector, url = _ready(world)
+    for turn, address in enumerate((f"{RETURN_URL}/first?step=1&of=two", f"{RETURN_URL}/second")):
+        location, _ = world.consent(url, back=address)
+        parts, want = urlsplit(location), urlsplit(address)
+        seen = f"{parts.scheme}://{parts.netloc}{parts.path}"
+        world.expect(seen == address.partition("?")[0], "address", address, location)
+        lost = [p for p in want.query.split("&") if p and p not in parts.query.split("&")]
+        world.expect(not lost, "query", address, location)
+        if turn == 0:
+            url = str(world.one(who, connector).get("authorize_url") or "")
+            world.need(state_of(url), "an authorized connection has no authorize_url")
+
+
+@law("VLT-OAU-18", "oauth", _FLOW, "contract", builds_on=(*_CONSENT, "VLT-OAU-07"))
+def a_callback_without_a_code_is_no_consent(world: World) -> None:
+    """A callback with a right state and no code, or with an error, authorizes nothing."""
+    who, connector, url = _ready(world)
+    before = world.one(who, connector).get("state")
+    way = world.target.capabilities.get("consent")
+    world.need(way, "no consent can be given here without a person (--capability consent=mock)")
+    for aspect, pairs in (
+        ("no code", ()),
+        ("empty code", (("code", ""),)),
+        ("error", (("error", "access_denied"), ("error_description", "The consumer denied"))),
+    ):
+        first = world.target.follow(url)
+        asked = replace(first, query=(*first.query, ("redirect_uri", RETURN_URL)))
+        answer = world.send("connectionsAuthorize", asked)
+        state = state_of(answer.location) or state_of(url)
+        request = Request("GET", "/vault/callback", (("state", state), *pairs))
+        world.send("connectionsCallback", request)
+        seen = world.one(who, connector).get("state")
+        if not world.expect(seen == before, aspect, str(before), seen):
+            return
+
+
+@law(
+    "VLT-OAU-19",
+    "oauth",
+    "connectionsRevoke",
+    "documented",
+    builds_on=(*_CONSENT, "VLT-OAU-13", "VLT-OAU-16"),
+)
+def a_revocation_is_of_one_connection_and_not_for_ever(world: World) -> None:
+    """A revocation leaves the consumer's other connections, and a new consent undoes it."""
+    rows = [c for c in world.catalogue if c.redirects and not c.required]
+    world.need(len(rows) > 1, "no two connectors ask for consent alone")
+    who = world.who()
+    found: list[tuple[Connector, str]] = []
+    for connector in world.rng.sample(rows, len(rows))[:12]:
+        world.consent(link(world, who, connector))
+        revoke_url = world.one(who, connector).get("revoke_url")
+        if (isinstance(revoke_url, str) and revoke_url) or not found:
+            found.append((connector, str(revoke_url or "")))
+        if len(found) > 1 and found[-1][1]:
+            break
+    world.need(len(found) > 1 and found[-1][1], "no connection can be revoked")
+    (kept, _), (connector, revoke_url) = found[0], found[-1]
+    before = world.one(who, kept).get("state")
+    answer = world.send("connectionsRevoke", with_state(world, revoke_url, state_of(revoke_url)))
+    for _ in range(4):
+        if not world.target.is_own(answer.location) or not answer.location:
+            break
+        answer = world.send("provider", world.target.follow(answer.location))
+    after = world.one(who, kept).get("state")
+    world.expect(after == before, "others", str(before), after)
+    url = str(world.one(who, connector).get("authorize_url") or "")
+    world.need(state_of(url), "a revoked connection has no authorize_url")
+    world.consent(url)
+    state = world.one(who, connector).get("state")
+    world.expect(state == "callable", "again", "callable", state)

@@ -149,7 +149,7 @@ def the_last_page_has_no_next(world: World) -> None:
 
 @law("VLT-PAG-04", "pagination", "schemas Meta and Links", "contract", reads_only=True)
 def a_page_describes_itself(world: World) -> None:
-    """A page says how many items it holds, and its cursors and links agree."""
+    """A page says how many items it holds, its cursors and links agree, and none is before it."""
     who = world.who()
     answer = world.call("consumersAll", who, query={"limit": 2})
     world.need(answer.is_good and isinstance(answer.data, list), "no list of consumers")
@@ -161,6 +161,8 @@ def a_page_describes_itself(world: World) -> None:
     links = answer.json.get("links")
     if not world.expect(isinstance(links, dict), "links", "links", links):
         return
+    back = cursors(answer).get("previous")
+    world.expect(not back, "first", "no previous page before the first", back)
     for name in ("next", "previous"):
         both = (bool(cursors(answer).get(name)), bool(links.get(name)))
         world.expect(both[0] == both[1], name, "a cursor and a link, or neither", both)
@@ -188,10 +190,14 @@ def a_link_leads_where_its_cursor_leads(world: World) -> None:
     builds_on=("VLT-PAG-04", "VLT-PAG-01"),
 )
 def previous_leads_back(world: World) -> None:
-    """From the third page, previous leads to the second."""
+    """From the third page, previous leads to the second, and current to the third itself."""
     who, _ = some(world, 8)
     walked = pages(world, who, 2, most=3)
     world.need(len(walked) == 3, "there is no third page")
+    here = cursors(walked[2]).get("current")
+    if here:
+        answer = world.call("consumersAll", who, query={"limit": 2, "cursor": here})
+        world.expect(ids(answer) == ids(walked[2]), "current", str(ids(walked[2])), ids(answer))
     back = cursors(walked[2]).get("previous")
     if world.expect(back, "cursor", "a previous cursor on the third page", back):
         answer = world.call("consumersAll", who, query={"limit": 2, "cursor": back})
@@ -262,29 +268,34 @@ def the_bounds_of_limit_hold(world: World) -> None:
     builds_on=("VLT-PAG-04", "VLT-LOG-01", "VLT-FIL-04", "VLT-PAG-01", "VLT-HDR-02"),
 )
 def pages_of_logs_are_the_logs_once(world: World) -> None:
-    """Whatever the limit, the pages of the logs together hold each call once."""
+    """Whatever the limit, the pages of the filtered logs together hold each call once."""
     who = world.who()
     world.consumer(who)
     for index in range(7):
+        world.listed(who)
         world.call(
             "connectionsOne", who, unified_api="crm", service_id=f"no-such-{world.nonce}-{index}"
         )
+    for _ in range(4):
+        world.listed(who)
     calls = {e.request.path for e in world.exchanges if e.operation_id == "connectionsOne"}
     got: list[str] = []
     query: dict[str, Any] = {"limit": 3, "filter[status_code]": 404}
     for _ in range(12):
         answer = world.call("logsAll", who, query=query)
         world.need(answer.is_good and isinstance(answer.data, list), "no logs")
-        world.expect(
-            len(answer.items) <= 3, "limit", "3 items at most", f"{len(answer.items)} items"
-        )
+        following = cursors(answer).get("next")
+        size = len(answer.items)
+        world.expect(size <= 3, "limit", "3 items at most", f"{size} items")
+        world.expect(size == 3 or not following, "full", "3 items", f"{size} items and a next page")
+        others = [e.get("status_code") for e in answer.items if e.get("status_code") != 404]
+        world.expect(not others, "filter", "entries of 404 on each page", others)
         got += [
             path
             for row in answer.items
             for path in calls
             if str(row.get("path", "")).endswith(path)
         ]
-        following = cursors(answer).get("next")
         if not following:
             break
         query["cursor"] = following
@@ -294,3 +305,90 @@ def pages_of_logs_are_the_logs_once(world: World) -> None:
     world.expect(
         len(got) == len(set(got)), "repeated", "each call once", f"{len(got)} entries for 7 calls"
     )
+
+
+@law(
+    "VLT-PAG-11",
+    "pagination",
+    _PAGES,
+    "contract",
+    builds_on=("VLT-PAG-04", "VLT-PAG-03", "VLT-PAG-02"),
+)
+def a_full_last_page_has_no_next(world: World) -> None:
+    """Where the limit is exactly what is left, the page says that it is the last."""
+    who, _ = some(world, 3)
+    last: dict[str, Any] = {"limit": 200}
+    answer = world.call("consumersAll", who, query=last)
+    for _ in range(60):
+        world.need(answer.is_good and isinstance(answer.data, list), "no list of consumers")
+        if not (following := cursors(answer).get("next")):
+            break
+        last["cursor"] = following
+        answer = world.call("consumersAll", who, query=last)
+    world.need(not cursors(answer).get("next"), "the list does not end")
+    world.need(0 < len(answer.items) <= 200, "the last page is empty")
+    exact = world.call("consumersAll", who, query={**last, "limit": len(answer.items)})
+    world.need(ids(exact) == ids(answer), "the list changed meanwhile")
+    seen = cursors(exact).get("next")
+    world.expect(not seen, "next", f"null: {len(answer.items)} of {len(answer.items)}", seen)
+
+
+@law(
+    "VLT-PAG-12",
+    "pagination",
+    "limit: maximum 200",
+    "contract",
+    builds_on=("VLT-PAG-04", "VLT-PAG-02", "VLT-PAG-01", "VLT-CSM-01"),
+)
+def more_than_a_hundred_come_on_one_page(world: World) -> None:
+    """Of 130 consumers a page of 130, or of 200, holds as many as were asked for."""
+    world.spare()
+    who, made = some(world, 130)
+    for limit in (130, 200):
+        answer = world.call("consumersAll", who, query={"limit": limit})
+        world.need(answer.is_good and isinstance(answer.data, list), "no list of consumers")
+        size, more = len(answer.items), bool(cursors(answer).get("next"))
+        fine = size == limit or (130 <= size < limit and not more)
+        world.expect(fine, f"limit {limit}", f"{limit} items, or the whole list", f"{size} items")
+    lost = set(made) - set(listed_ids(world, who))
+    world.expect(not lost, "lost", "130 consumers in the list", f"{len(lost)} are not in it")
+
+
+@law(
+    "VLT-PAG-13",
+    "pagination",
+    "cursors instead of offsets",
+    "inferred",
+    builds_on=("VLT-PAG-04", "VLT-PAG-01", "VLT-PAG-07"),
+)
+def a_change_between_pages_disturbs_nothing(world: World) -> None:
+    """Consumers deleted or updated while a client pages neither hide nor repeat others."""
+    who, made = some(world, 24)
+    size = max(4, len(listed_ids(world, who)) // 40)
+    got: list[str] = []
+    touched: set[str] = set()
+    query: dict[str, Any] = {"limit": size}
+    for _ in range(80):
+        answer = world.call("consumersAll", who, query=query)
+        world.need(answer.is_good, "no list of consumers")
+        got += ids(answer)
+        following = cursors(answer).get("next")
+        if not following:
+            break
+        query["cursor"] = following
+        seen = [i for i in got if i in made and i not in touched]
+        for consumer_id, operation_id in zip(
+            seen[-2:], ("consumersDelete", "consumersUpdate"), strict=False
+        ):
+            touched.add(consumer_id)
+            world.target.clock.sleep(0.01)
+            body = {"body": {"metadata": {"user_name": "moved"}}}
+            world.call(
+                operation_id,
+                Principal(who.application, consumer_id),
+                **(body if operation_id == "consumersUpdate" else {}),
+            )
+    lost = [i for i in made if i not in got]
+    twice = sorted({i for i in got if got.count(i) > 1})
+    world.expect(not lost, "lost", "every consumer", f"{lost[:3]} are on no page")
+    world.expect(not twice, "repeated", "each consumer once", f"{twice[:3]} come again")

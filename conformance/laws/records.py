@@ -1,10 +1,12 @@
 """Logs and counts: every call leaves one trace, and no call two."""
 
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from conformance.laws.paging import listed_ids
 from conformance.laws.registry import law
-from conformance.laws.world import World
+from conformance.laws.sessions import claims_of
+from conformance.laws.world import World, moment
 from conformance.target import Principal
 
 _LOG = "schema Log; logsAll"
@@ -48,6 +50,7 @@ def _mixed(world: World, who: Principal) -> list[tuple[str, str, int, str]]:
         ("connectionsOne", connector.path),
         ("connectionsUpdate", {"body": {"metadata": {"n": "1"}}, **connector.path}),
         ("sessionsCreate", {}),
+        ("connectionsImport", {"body": {"metadata": {"n": "2"}}, **connector.path}),
         ("connectionsDelete", connector.path),
     )
     for operation_id, arguments in steps:
@@ -202,6 +205,7 @@ def each_call_is_counted_once(world: World) -> None:
     for _ in range(3):
         world.one(who, connector)
     world.patch(who, connector, metadata={"n": "1"})
+    world.call("consumersUpdate", who, body={"metadata": {"user_name": "counted"}})
     after = vault_count(world, who)
     world.expect(after - before == 4, "count", "4 more", f"{after - before:g} more")
 
@@ -224,7 +228,12 @@ def the_aggregate_is_the_sum(world: World) -> None:
 @law("VLT-CNT-03", "counts", _COUNTS, "contract", builds_on=("VLT-ISO-09",))
 def a_range_counts_the_calls_in_it(world: World) -> None:
     """Counts of a range that holds now are the consumer's; of one long ago there are none."""
-    who = world.who()
+    _counts_in_ranges(world, world.who())
+    if len(world.target.applications) > 1:
+        _counts_in_ranges(world, world.who("b", world.other_application))
+
+
+def _counts_in_ranges(world: World, who: Principal) -> None:
     for _ in range(3):
         world.listed(who)
     now = world.call("consumerRequestCountsAll", who, query=ALWAYS)
@@ -277,3 +286,118 @@ def a_range_must_be_dates(world: World) -> None:
         request = world.target.request("consumerRequestCountsAll", who, query=query)
         answer = world.provoke("consumerRequestCountsAll", request)
         world.expect(answer.is_refusal, aspect, "a refusal (400)", f"{query}: HTTP {answer.status}")
+
+
+@law(
+    "VLT-LOG-06",
+    "logs",
+    _LOG,
+    "documented",
+    builds_on=("VLT-LOG-01", "VLT-SES-05", "VLT-SES-01"),
+)
+def a_call_with_a_session_token_is_logged(world: World) -> None:
+    """A call that a front end makes with a session token is in the logs as any other."""
+    who, connector = world.who(), world.connector()
+    answer = world.call("sessionsCreate", who)
+    world.need(answer.is_good, "a session cannot be created")
+    token = str(answer.item.get("session_token", ""))
+    claims_of(token)
+    guest = Principal(who.application, who.consumer_id, token)
+    answer = world.call("connectionsOne", guest, **connector.path)
+    path = world.exchanges[-1].request.path
+    world.need(answer.is_good, "a session token is not accepted")
+    rows = _entries(world, who, "GET", path)
+    world.expect(len(rows) == 1, "logged", f"one entry for GET {path}", f"{len(rows)} entries")
+
+
+@law("VLT-LOG-07", "logs", "Log.timestamp", "contract", builds_on=("VLT-LOG-01",))
+def an_entry_tells_when_it_happened(world: World) -> None:
+    """The timestamp of an entry is the time of its call, by the clock of the deployment."""
+    who = world.who()
+    world.consumer(who)
+    for _ in range(2):
+        world.listed(who)
+    born = moment(world.call("consumersOne", who).item.get("created"))
+    world.need(born is not None, "consumers have no time of creation")
+    times = [moment(e.get("timestamp")) for e in world.logs(who)]
+    world.need(times, "calls are not logged")
+    wrong = [t for t in times if t is None or abs(t - float(born or 0)) > 900]
+    world.expect(not wrong, "time", f"within minutes of {born}", wrong[:3])
+
+
+@law(
+    "VLT-LOG-08",
+    "logs",
+    _LOG,
+    "documented",
+    builds_on=("VLT-LOG-01", "VLT-PAG-09", "VLT-CNT-01"),
+)
+def a_hundred_calls_are_all_logged(world: World) -> None:
+    """Of 120 calls all are in the logs, and a page of 200 shows them all."""
+    world.spare()
+    who, connector = world.who(), world.connector()
+    for _ in range(120):
+        world.one(who, connector)
+    path = world.exchanges[-1].request.path
+    rows = _entries(world, who, "GET", path)
+    world.expect(len(rows) == 120, "logged", "120 entries", f"{len(rows)} entries")
+
+
+@law(
+    "VLT-CNT-06",
+    "counts",
+    _COUNTS,
+    "documented",
+    builds_on=("VLT-CNT-03", "VLT-CNT-01", "VLT-LOG-07"),
+)
+def a_range_is_exact_and_knows_time_zones(world: World) -> None:
+    """A range of minutes counts the calls in it, however its zone is written, and no others."""
+    who = world.who()
+    world.consumer(who)
+    for _ in range(3):
+        world.listed(who)
+    born = moment(world.call("consumersOne", who).item.get("created"))
+    world.need(born is not None, "consumers have no time of creation")
+    now = datetime.fromtimestamp(float(born or 0), UTC)
+    zones = {
+        "Z": UTC,
+        "+05:30": timezone(timedelta(hours=5.5)),
+        "-08:00": timezone(-timedelta(hours=8)),
+    }
+    minutes = {"around": (-10, 30, 3), "before": (-120, -60, 0), "after": (60, 120, 0)}
+    for aspect, (low, high, want) in minutes.items():
+        for zone, info in zones.items():
+            ends = [(now + timedelta(minutes=m)).astimezone(info) for m in (low, high)]
+            start, end = (e.isoformat(timespec="milliseconds").replace("+00:00", "Z") for e in ends)
+            answer = world.call(
+                "consumerRequestCountsAll",
+                who,
+                query={"start_datetime": start, "end_datetime": end},
+            )
+            if zone != "Z" and answer.status in {400, 422}:
+                continue
+            world.need(answer.is_good, "no counts")
+            seen = (answer.item.get("request_counts") or {}).get("vault")
+            world.expect(seen == want, aspect, f"{want} from {start} to {end}", seen)
+
+
+@law(
+    "VLT-CNT-07",
+    "counts",
+    _COUNTS,
+    "documented",
+    builds_on=("VLT-CNT-01", "VLT-CNT-03", "VLT-LOG-08"),
+)
+def a_hundred_calls_are_all_counted(world: World) -> None:
+    """120 calls count as 120, alone and in a range."""
+    world.spare()
+    who, connector = world.who(), world.connector()
+    world.one(who, connector)
+    before = vault_count(world, who)
+    for _ in range(120):
+        world.one(who, connector)
+    after = vault_count(world, who)
+    world.expect(after - before == 120, "count", "120 more", f"{after - before:g} more")
+    item = world.call("consumerRequestCountsAll", who, query=ALWAYS).item
+    seen = (item.get("request_counts") or {}).get("vault")
+    world.expect(seen == 121, "range", "121", seen)

@@ -1,11 +1,12 @@
 """Secrets go in and do not come out."""
 
+import base64
 import json
 from typing import Any
 
 from conformance.laws.registry import law
 from conformance.laws.sessions import claims_of
-from conformance.laws.world import World
+from conformance.laws.world import World, state_of
 
 _SETTINGS = "settings echo saved values, except api_key"
 
@@ -29,6 +30,7 @@ def imported_credentials_are_not_shown(world: World) -> None:
     world.need(answer.is_good, "nothing can be imported")
     for found in (
         answer,
+        world.call("connectionsUpdate", who, body={"metadata": {"n": "1"}}, **connector.path),
         world.call("connectionsOne", who, **connector.path),
         world.call("connectionsAll", who),
         world.call("consumersOne", who),
@@ -36,6 +38,14 @@ def imported_credentials_are_not_shown(world: World) -> None:
         text = found.body.decode("utf-8", "replace")
         for name, value in tokens.items():
             world.expect(value not in text, name, f"no {name}", f"the {name} is in the answer")
+
+
+def unpacked(part: str) -> str:
+    """Return what a part of a JWT says, or nothing where it is none."""
+    try:
+        return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)).decode("utf-8", "replace")
+    except ValueError:
+        return ""
 
 
 def _settings_of(item: dict[str, Any]) -> str:
@@ -124,3 +134,38 @@ def a_session_token_holds_no_key(world: World) -> None:
     world.expect(
         world.application.key not in claims, "key", "no API key", "the API key is in the token"
     )
+
+
+@law("VLT-SEC-07", "secrets", "links reach browsers", "documented", builds_on=("VLT-SEC-01",))
+def a_link_holds_no_key(world: World) -> None:
+    """The state of an authorize link does not hold the API key, however it is encoded."""
+    rows = [c for c in world.catalogue if c.redirects and not c.before]
+    world.need(rows, "no connector asks for consent")
+    who, connector = world.who(), world.rng.choice(rows)
+    world.add(who, connector)
+    url = str(world.one(who, connector).get("authorize_url") or "")
+    world.need(state_of(url), "the connection has no authorize_url with a state")
+    parts = [url, *(unpacked(part) for part in state_of(url).split("."))]
+    held = any(world.application.key in part for part in parts)
+    world.expect(not held, "key", "no API key", "the API key is in the state")
+
+
+@law("VLT-SEC-08", "secrets", "schema Log", "documented", builds_on=("VLT-SEC-05",))
+def logs_hold_no_secret(world: World) -> None:
+    """The log of a call, served or refused, holds no credential that was sent with it."""
+    who, connector = world.who(), world.plain()
+    settings = world.settings(connector)
+    world.add(who, connector, settings=settings)
+    key = world.secret("logged_api_key", f"canary-logged-{world.nonce}")
+    token = world.secret("logged_access_token", f"canary-token-{world.nonce}")
+    body = {"settings": {"api_key": key}, "enabled": "maybe"}
+    world.call("connectionsUpdate", who, body=body, **connector.path)
+    body = {"settings": {"api_key": key}, "credentials": {"access_token": token}}
+    world.call("connectionsImport", who, body=body, **connector.path)
+    unknown = {"unified_api": connector.unified_api, "service_id": f"no-such-{world.nonce}"}
+    world.call("connectionsImport", who, body=body, **unknown)
+    rows = world.logs(who)
+    world.need(rows, "calls are not logged")
+    text = json.dumps(rows)
+    for name, value in (("api_key", key), ("access_token", token), ("key", world.application.key)):
+        world.expect(value not in text, name, f"no {name}", f"the {name} is in the logs")

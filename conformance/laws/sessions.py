@@ -34,6 +34,12 @@ def _signed_like(parts: tuple[str, str, str]) -> str:
     return ".".join(parts)
 
 
+def _flipped(signature: str, place: int) -> str:
+    letters = list(signature)
+    letters[place] = "B" if letters[place] != "B" else "C"
+    return "".join(letters)
+
+
 def _part(value: dict[str, Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
 
@@ -65,14 +71,20 @@ def a_session_lasts_as_long_as_was_asked(world: World) -> None:
     who = world.who()
     for length, seconds in ((None, 3600), ("30m", 1800), ("24h", 86400), ("2h", 7200)):
         body = {"settings": {"session_length": length}} if length else {}
-        _, claims = _open(world, who, **body)
-        issued, ends = claims.get("iat"), claims.get("exp")
-        timed = isinstance(issued, int | float) and isinstance(ends, int | float)
-        if world.expect(timed, "exp", "iat and exp", (issued, ends)):
-            lasts = float(ends or 0) - float(issued or 0)
-            world.expect(
-                abs(lasts - seconds) <= 2, f"{length or 'default'}", f"{seconds} s", f"{lasts} s"
-            )
+        _lasts(world, length or "default", _open(world, who, **body)[1], seconds)
+    for length, seconds in (("90m", 5400), ("1d", 86400), ("3d", 259_200), ("1w", 604_800)):
+        answer = world.call("sessionsCreate", who, body={"settings": {"session_length": length}})
+        if answer.is_good:  # which units there are is not told, but what is taken must hold
+            claims = claims_of(str(answer.item.get("session_token", "")))
+            _lasts(world, length, claims, seconds)
+
+
+def _lasts(world: World, length: str, claims: dict[str, Any], seconds: int) -> None:
+    issued, ends = claims.get("iat"), claims.get("exp")
+    timed = isinstance(issued, int | float) and isinstance(ends, int | float)
+    if world.expect(timed, "exp", "iat and exp", (issued, ends)):
+        lasts = float(ends or 0) - float(issued or 0)
+        world.expect(abs(lasts - seconds) <= 2, length, f"{seconds} s", f"{lasts} s")
 
 
 @law(
@@ -109,13 +121,23 @@ def the_session_uri_holds_the_token(world: World) -> None:
 
 @law("VLT-SES-05", "sessions", "session JWT as bearer token", "seen in clients")
 def a_token_lets_its_consumer_in(world: World) -> None:
-    """The token works as bearer token for the connections of its own consumer."""
+    """The token works as bearer token to read, add, update and delete its own connections."""
     who = world.who()
     token, _ = _open(world, who)
     answer = _with_token(world, who, token)
     world.expect(
         answer.is_good, "own", "the connections", f"HTTP {answer.status} {answer.body[:160]!r}"
     )
+    guest = Principal(who.application, who.consumer_id, token)
+    for connector in world.catalogue[:1]:
+        for operation_id, arguments in (
+            ("connectionsAdd", {"body": {"enabled": True}}),
+            ("connectionsUpdate", {"body": {"metadata": {"by": "guest"}}}),
+            ("connectionsOne", {}),
+            ("connectionsDelete", {}),
+        ):
+            answer = world.call(operation_id, guest, **arguments, **connector.path)
+            world.expect(answer.is_good, operation_id, "success", f"HTTP {answer.status}")
 
 
 @law("VLT-SES-06", "sessions", "a JWT is signed (RFC 7519)", "documented")
@@ -124,10 +146,14 @@ def an_altered_token_is_refused(world: World) -> None:
     who = world.who()
     token, claims = _open(world, who)
     head, body, signature = token.split(".")
-    flipped = ("B" if signature[5] != "B" else "C").join((signature[:5], signature[6:]))
+    flipped = _flipped(signature, 5)
     longer = _part({**claims, "exp": claims.get("exp", 0) + 86_400})
     forged = {
         "signature": _signed_like((head, body, flipped)),
+        "middle of the signature": _signed_like((head, body, _flipped(signature, 20))),
+        "end of the signature": _signed_like((head, body, _flipped(signature, -3))),
+        "shorter signature": _signed_like((head, body, signature[:12])),
+        "longer signature": _signed_like((head, body, signature + "AAAA")),
         "claims": _signed_like((head, longer, signature)),
         "no signature": _signed_like((head, body, "")),
         "alg none": _signed_like((_part({"alg": "none", "typ": "JWT"}), longer, "")),
@@ -152,9 +178,16 @@ def a_token_lets_nobody_else_in(world: World) -> None:
     token, _ = _open(world, who)
     answer = _with_token(world, other, token)
     world.expect(answer.is_refusal, "consumer", "a refusal (401)", f"HTTP {answer.status}")
-    for operation_id in ("consumersAll",):
-        answer = _with_token(world, who, token, operation_id)
-        world.expect(answer.is_refusal, "all consumers", "a refusal (401)", f"HTTP {answer.status}")
+    answer = _with_token(world, who, token, "consumersAll")
+    world.expect(answer.is_refusal, "all consumers", "a refusal (401)", f"HTTP {answer.status}")
+    guest = Principal(other.application, other.consumer_id, token)
+    for operation_id, arguments in (
+        ("consumersOne", {}),
+        ("consumersUpdate", {"body": {"metadata": {"user_name": "guest"}}}),
+        ("consumersDelete", {}),
+    ):
+        answer = world.call(operation_id, guest, **arguments)
+        world.expect(answer.is_refusal, "consumer", "a refusal (401)", f"HTTP {answer.status}")
     if len(world.target.applications) > 1:
         answer = _with_token(world, Principal(world.other_application, who.consumer_id), token)
         world.expect(answer.is_refusal, "application", "a refusal (401)", f"HTTP {answer.status}")
@@ -174,6 +207,12 @@ def an_expired_token_is_refused(world: World) -> None:
     world.target.clock.sleep(claims["exp"] - claims["iat"] + 1.2)
     answer = _with_token(world, who, token)
     world.expect(answer.is_refusal, "expired", "a refusal (401)", f"HTTP {answer.status}")
+    guest = Principal(who.application, who.consumer_id, token)
+    answer = world.call("sessionsCreate", guest)
+    world.expect(answer.is_refusal, "renewed", "a refusal (401)", f"HTTP {answer.status}")
+    for connector in world.catalogue[:1]:
+        answer = world.call("connectionsAdd", guest, body={"enabled": True}, **connector.path)
+        world.expect(answer.is_refusal, "writes", "a refusal (401)", f"HTTP {answer.status}")
 
 
 @law("VLT-SES-09", "sessions", "ConsumerId: Vault will upsert a consumer", "documented")
@@ -212,3 +251,27 @@ def a_token_carries_what_was_asked_for(world: World) -> None:
             and all(found.get(k) == v for k, v in asked.items())
         )
         world.expect(kept, name, str(asked), found)
+
+
+@law(
+    "VLT-SES-12",
+    "sessions",
+    "ConsumerId: Vault will upsert a consumer",
+    "documented",
+    builds_on=("VLT-SES-09", "VLT-CSM-02"),
+)
+def a_session_leaves_its_consumer_as_it_was(world: World) -> None:
+    """A session without metadata of its own leaves the consumer's metadata as it is."""
+    who = world.who()
+    world.consumer(who, metadata={"user_name": world.nonce, "email": "ada@example.com"})
+    before = world.call("consumersOne", who).item.get("metadata")
+    ways: tuple[dict[str, Any], ...] = (
+        {},
+        {"body": {}},
+        {"body": {"settings": {"session_length": "30m"}}},
+    )
+    for arguments in ways:
+        answer = world.call("sessionsCreate", who, **arguments)
+        world.need(answer.is_good, "a session cannot be created")
+        after = world.call("consumersOne", who).item.get("metadata")
+        world.expect(after == before, "metadata", str(before), after)

@@ -9,7 +9,14 @@ from conformance.failures import Answer, Request
 from conformance.laws.access import legal_request, path_values
 from conformance.laws.registry import law
 from conformance.laws.world import NotJudged, World
-from conformance.strategies import right, right_bodies, wrong_bodies
+from conformance.strategies import (
+    Variation,
+    lengthened,
+    right,
+    right_bodies,
+    switched_off,
+    wrong_bodies,
+)
 from conformance.target import Principal
 
 _BODY = "requestBody of each operation"
@@ -77,12 +84,31 @@ def _judged_bodies(world: World) -> Iterator[tuple[Operation, Principal, Any]]:
         yield operation, who, base_body(world, operation, who)
 
 
+def _names_another(world: World, body: Any, who: Principal) -> bool:
+    """Whether a lenient deployment might make a consumer of the body that is not this run's."""
+    if world.target.profile.name != "live" or not isinstance(body, dict):
+        return False
+    return bool(body.get("consumer_id", who.consumer_id) != who.consumer_id)
+
+
+def _some(world: World, variations: Iterator[Variation], count: int) -> list[Variation]:
+    rows = list(variations)
+    return world.rng.sample(rows, min(count, len(rows)))
+
+
 @law("VLT-VAL-01", "validation", _BODY, "contract")
 def a_body_that_breaks_its_schema_is_refused(world: World) -> None:
     """Every wrong type, unknown enum value, missing or surplus property in a body is refused."""
     for operation, who, base in _judged_bodies(world):
-        for variation in wrong_bodies(operation.body or {}, base):
+        schema = operation.body or {}
+        for variation in (
+            *wrong_bodies(schema, base),
+            *_some(world, wrong_bodies(schema, switched_off(base), most=1), 8),
+            *_some(world, wrong_bodies(schema, lengthened(schema, base, 20_000), most=1), 4),
+        ):
             if not world.target.contract.body_problems(operation.operation_id, variation.body):
+                continue
+            if _names_another(world, variation.body, who):
                 continue
             answer = world.provoke(
                 operation.operation_id, request_with(world, operation, who, variation.body)
@@ -159,6 +185,24 @@ def another_media_type_is_refused(world: World) -> None:
         world.expect(
             answer.is_refusal, "media type", "a refusal (415)", f"{kind}: HTTP {answer.status}"
         )
+
+
+@law("VLT-VAL-08", "validation", "media types (RFC 9110, 8.3.1)", "documented")
+def json_may_be_labelled_in_every_legal_way(world: World) -> None:
+    """A charset, and capitals, in the content type of a JSON body are no reason to refuse it."""
+    who = world.who()
+    for kind in (
+        "application/json; charset=utf-8",
+        "application/json;charset=UTF-8",
+        "Application/JSON",
+    ):
+        answer = world.call(
+            "sessionsCreate",
+            who,
+            body={"consumer_metadata": {"user_name": "Zoë"}},
+            headers={"content-type": kind},
+        )
+        world.expect(answer.is_good, "media type", "a session", f"{kind}: HTTP {answer.status}")
 
 
 @law("VLT-VAL-05", "validation", "parameters of each operation", "contract")

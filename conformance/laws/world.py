@@ -4,10 +4,12 @@ import json
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from conformance.failures import Answer, Exchange, Failure, Request
+from conformance.laws.angles import DELETED, REMOVED, STRAIGHT, Angle
 from conformance.laws.registry import Law
 from conformance.target import Application, Principal, Target
 
@@ -81,6 +83,7 @@ class World:
     seed: int
     catalogue: tuple[Connector, ...]
     turn: int = 0
+    angle: Angle = STRAIGHT
     failures: list[Failure] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
     judged: int = 0
@@ -90,24 +93,30 @@ class World:
         self.nonce = f"{self.rng.getrandbits(32):08x}"
         self._order = list(self.catalogue)
         self.rng.shuffle(self._order)
+        self._met: set[Principal] = set()
 
     # --- who ---
 
     @property
     def application(self) -> Application:
         """The application under judgement."""
-        return self.target.applications[0]
+        return self.target.applications[1 if self._is_swapped else 0]
 
     @property
     def other_application(self) -> Application:
         """The second application, for the laws between applications."""
         if len(self.target.applications) < 2:
             raise NotJudged("no second application was given (--other-app-id, --other-api-key)")
-        return self.target.applications[1]
+        return self.target.applications[0 if self._is_swapped else 1]
+
+    @property
+    def _is_swapped(self) -> bool:
+        return self.angle.swapped and len(self.target.applications) > 1
 
     def name(self, suffix: str = "a") -> str:
         """Return a consumer id of this law alone."""
-        return f"{self.target.prefix}{self.law.id[4:].lower()}-{self.turn}-{suffix}"
+        stem = f"{self.target.prefix}{self.law.id[4:].lower()}-{self.turn}"
+        return f"{stem}{self.angle.mark}-{suffix}"
 
     def who(self, suffix: str = "a", application: Application | None = None) -> Principal:
         """Return a consumer of this law's own, or the one that was named for reading."""
@@ -115,7 +124,24 @@ class World:
             if self.target.consumer is None:
                 raise NotJudged("reads only: name a consumer of yours with --consumer")
             return Principal(application or self.application, self.target.consumer)
-        return Principal(application or self.application, self.name(suffix))
+        found = Principal(application or self.application, self.name(suffix))
+        if self.angle.past and found not in self._met:
+            self._met.add(found)
+            self._live_before(found)
+        return found
+
+    def _live_before(self, who: Principal) -> None:
+        """Let a consumer, or a connection of it, be deleted before the law meets it."""
+        rows, past = self.plains()[:1], self.angle.past
+        for life in (DELETED, REMOVED):
+            for row in rows if life in past else ():
+                body = {"enabled": True, "settings": self.settings(row), "metadata": {"life": "1"}}
+                self.target.call("connectionsAdd", who, body=body, **row.path)
+                self.target.call("connectionsDelete", who, **row.path)
+                if life == DELETED:
+                    self.target.call("connectionsAdd", who, body=body, **row.path)
+            if life == DELETED and life in past:
+                self.target.call("consumersDelete", who)
 
     def secret(self, name: str, value: str) -> str:
         """Return the value, kept out of every artefact."""
@@ -129,7 +155,7 @@ class World:
 
     def provoke(self, operation_id: str, request: Request) -> Answer:
         """Send a request that breaks the contract; only a refusal is judged as an answer."""
-        exchange = self.target.send(operation_id, request, quiet=True)
+        exchange = self.target.send(operation_id, self.angle.turned(request), quiet=True)
         body = exchange.answer.json if exchange.answer.is_good else None
         says = body.get("status_code") if isinstance(body, dict) else None
         if exchange.answer.is_refusal or (isinstance(says, int) and says >= 400):
@@ -140,7 +166,7 @@ class World:
 
     def send(self, operation_id: str, request: Request, *, quiet: bool = False) -> Answer:
         """Send a request and keep the exchange."""
-        exchange = self.target.send(operation_id, request, quiet=quiet)
+        exchange = self.target.send(operation_id, self.angle.turned(request), quiet=quiet)
         self.exchanges.append(exchange)
         return exchange.answer
 
@@ -170,6 +196,11 @@ class World:
             )
         )
         return False
+
+    def spare(self) -> None:
+        """Give up where the law asks for more calls than a shared deployment should bear."""
+        if self.target.profile.name == "live":
+            raise NotJudged("it takes hundreds of calls: not on a deployment that others use")
 
     def need(self, holds: object, reason: str) -> None:
         """Give up judging where a step that the law takes for granted went wrong."""
@@ -260,7 +291,7 @@ class World:
     # --- consent ---
 
     def consent(
-        self, authorize_url: str, decision: str = "approve", **query: str
+        self, authorize_url: str, decision: str = "approve", back: str = RETURN_URL, **query: str
     ) -> tuple[str, list[Answer]]:
         """Walk from an authorize link to where the provider's answer leads; return that address.
 
@@ -276,7 +307,7 @@ class World:
             raise NotJudged("a denial cannot be given here without a person")
         first = self.target.follow(authorize_url)
         more = {
-            "redirect_uri": RETURN_URL,
+            "redirect_uri": back,
             **({"mock_consent": decision} if way == "mock" else {}),
             **query,
         }
@@ -301,6 +332,15 @@ class World:
 def state_of(url: str) -> str:
     """Return the state that a link carries."""
     return (parse_qs(urlsplit(url).query).get("state") or [""])[0]
+
+
+def moment(text: Any) -> float | None:
+    """Return the time that an ISO 8601 text tells, in seconds, or None where it tells none."""
+    try:
+        parsed = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
 
 
 def still(item: Mapping[str, Any]) -> dict[str, Any]:

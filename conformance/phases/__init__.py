@@ -1,6 +1,6 @@
 """The stages of a run: each judges cases of one kind and tells what it judged."""
 
-from conformance.phases import cases, generic, histories, laws, robustness, webhooks
+from conformance.phases import cases, generic, histories, laws, robustness, turned, webhooks
 from conformance.phases.registry import PHASES, Context, Phase
 
 __all__ = [
@@ -12,5 +12,6 @@ __all__ = [
     "histories",
     "laws",
     "robustness",
+    "turned",
     "webhooks",
 ]

@@ -60,7 +60,8 @@ def mutated(rng: random.Random, schema: Any, base: Any) -> Any:
     body = copy.deepcopy(base)
     for _ in range(rng.choice((1, 1, 2, 3))):
         spots = [pointer for pointer, _ in places(schema, body)]
-        pointer = rng.choice(spots)
+        near = [pointer for pointer in spots if len(pointer) < 2]
+        pointer = rng.choice(near if rng.random() < 0.4 else spots)
         if not pointer:
             if isinstance(body, dict):
                 body[rng.choice(("conformance_extra", *body))] = rng.choice(_VALUES)
@@ -71,7 +72,8 @@ def mutated(rng: random.Random, schema: Any, base: Any) -> Any:
         if isinstance(spot, dict) and rng.random() < 0.25:
             spot.pop(pointer[-1], None)
         else:
-            spot[pointer[-1]] = copy.deepcopy(rng.choice(_VALUES))
+            null = rng.random() < 0.2
+            spot[pointer[-1]] = None if null else copy.deepcopy(rng.choice(_VALUES))
     return body
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from conformance.laws import LAWS, Law
+from conformance.laws.angles import STRAIGHT, Angle
 from conformance.laws.world import Connector, NotJudged, World
 from conformance.phases.registry import Context, ended, phase, unjudged
 from conformance.run_events import CaseJudged, Outcome
@@ -33,8 +34,12 @@ ORDER = (
 )
 
 
+# Every law that compares two reads takes for granted that reading changes nothing.
+FIRST = frozenset({"VLT-CNX-19"})
 # These wait or measure time.
-LATE = frozenset({"VLT-SES-08", "VLT-SES-11", "VLT-OAU-17", "VLT-LIM-05", "VLT-LIM-08"})
+LATE = frozenset(
+    {"VLT-SES-08", "VLT-SES-11", "VLT-OAU-17", "VLT-CSM-11", "VLT-LIM-05", "VLT-LIM-08"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +53,29 @@ def chosen(only: Sequence[str] = (), shard: tuple[int, int] = (1, 1)) -> list[La
     rows = [law for law in LAWS.values() if not law.id.startswith("VLT-HOK")]
     rows = [law for law in rows if not only or any(law.id.startswith(name) for name in only)]
     place = {name: index for index, name in enumerate(ORDER)}
-    rows.sort(key=lambda law: (law.id in LATE, place.get(law.id[4:7], len(ORDER)), law.id))
+    rows.sort(
+        key=lambda law: (
+            law.id in LATE,
+            law.id not in FIRST,
+            place.get(law.id[4:7], len(ORDER)),
+            law.id,
+        )
+    )
     return [law for index, law in enumerate(rows) if index % shard[1] == shard[0] - 1]
 
 
-def judge(
-    law: Law, target: Target, seed: int, catalogue: tuple[Connector, ...], turn: int = 0
+def judge(  # noqa: PLR0917 - what a world is made of
+    law: Law,
+    target: Target,
+    seed: int,
+    catalogue: tuple[Connector, ...],
+    turn: int = 0,
+    angle: Angle = STRAIGHT,
 ) -> Judgement:
     """Judge one law in a fresh world."""
-    world = World(target, law, seed, catalogue, turn)
-    target.judging(law.id)
+    world = World(target, law, seed, catalogue, turn, angle)
+    unit = f"{law.id} {angle.name}".strip()
+    target.judging(unit)
     started, requests = time.perf_counter(), target.requests
     outcome: Outcome = "passed"
     reason = ""
@@ -78,8 +96,8 @@ def judge(
     elif reason or not world.judged:
         outcome, reason = "not judged", reason or "it was never exercised"
     case = CaseJudged(
-        "laws",
-        law.id,
+        angle.name or "laws",
+        unit,
         law.name,
         law.area,
         outcome,

@@ -13,8 +13,9 @@ from typing import Any
 import jsonschema_rs
 
 from conformance.control import ask
+from conformance.laws.oauth import link, with_state
 from conformance.laws.registry import LAWS, Law, law
-from conformance.laws.world import Connector, NotJudged, World
+from conformance.laws.world import Connector, NotJudged, World, state_of
 from conformance.phases.laws import judge
 from conformance.phases.registry import Context, ended, phase, unjudged
 from conformance.run_events import CaseJudged
@@ -192,6 +193,8 @@ def an_event_fits_the_contract(world: World) -> None:
             delivery.headers.get("x-apideck-idempotency-key"), "key", "an idempotency key", "none"
         )
         entity = payload.get("entity") or {}
+        name = f"{who.application.id}+{who.consumer_id}"
+        world.expect(payload.get("entity_id") == name, "entity_id", name, payload.get("entity_id"))
         seen = (entity.get("consumer_id"), entity.get("unified_api"), entity.get("service_id"))
         want = (who.consumer_id, connector.unified_api, connector.service_id)
         world.expect(seen == want, "entity", str(want), seen)
@@ -245,6 +248,9 @@ def a_refused_delivery_comes_again(world: World) -> None:
     if world.expect(len(found) >= 2, "retry", "a second attempt", f"{len(found)} attempt"):
         keys = {d.headers.get("x-apideck-idempotency-key") for d in found}
         world.expect(len(keys) == 1, "key", "one idempotency key", sorted(map(str, keys)))
+        told = found[-1].headers.get("x-apideck-signature")
+        fine = not told or told in _signatures(world.application.key, found[-1].body)
+        world.expect(fine, "signature", "the HMAC of the body that came again", told)
 
 
 @law(
@@ -269,6 +275,106 @@ def an_event_holds_no_secret(world: World) -> None:
             "no settings",
             "settings are in the event",
         )
+
+
+def _keys(found: list[Delivery]) -> set[str]:
+    return {str(d.headers.get("x-apideck-idempotency-key")) for d in found}
+
+
+@law(
+    "VLT-HOK-06",
+    "webhooks",
+    "help: x-apideck-idempotency-key",
+    "documented",
+    builds_on=("VLT-HOK-01", "VLT-HOK-02", "VLT-HOK-04"),
+)
+def an_event_has_one_key(world: World) -> None:
+    """What happens once is one event: however often it is delivered, it has one key."""
+    _receiver(world)
+    who, _ = _journey(world)
+    RECEIVER.wait(who, "vault.connection.deleted")
+    for name in ("created", "callable", "disabled", "deleted"):
+        keys = _keys(RECEIVER.of(who, f"vault.connection.{name}"))
+        world.expect(len(keys) <= 1, name, "one idempotency key", sorted(keys))
+
+
+@law(
+    "VLT-HOK-07",
+    "webhooks",
+    _EVENTS,
+    "contract",
+    builds_on=("VLT-HOK-01", "VLT-CNX-16", "VLT-OAU-04", "VLT-OAU-13", "VLT-CNX-14"),
+)
+def imports_and_revocations_raise_their_events(world: World) -> None:
+    """An imported connection raises created, a given consent callable, a revocation revoked."""
+    _receiver(world)
+    rows = [c for c in world.catalogue if c.redirects and not c.required]
+    world.need(rows, "no connector asks for consent alone")
+    rows = world.rng.sample(rows, len(rows))
+    who = world.who("i")
+    tokens = {
+        "access_token": world.secret("import_access_token", f"canary-at-{world.nonce}"),
+        "issued_at": "2026-01-01T00:00:00.000Z",
+        "expires_in": 86400 * 3650,
+    }
+    answer = world.call("connectionsImport", who, body={"credentials": tokens}, **rows[0].path)
+    world.need(answer.is_good, "nothing can be imported")
+    found = RECEIVER.wait(who, "vault.connection.created")
+    world.expect(found, "import", "the event vault.connection.created", "no such event")
+    if "consent" not in world.target.capabilities:
+        return
+    for index, connector in enumerate(rows[:12]):
+        who = world.who(f"r{index}")
+        world.consent(link(world, who, connector))
+        revoke_url = world.one(who, connector).get("revoke_url")
+        if not isinstance(revoke_url, str) or not revoke_url:
+            continue
+        found = RECEIVER.wait(who, "vault.connection.callable")
+        world.expect(found, "consent", "the event vault.connection.callable", "no such event")
+        request = with_state(world, revoke_url, state_of(revoke_url))
+        answer = world.send("connectionsRevoke", request)
+        for _ in range(4):
+            if not answer.location or not world.target.is_own(answer.location):
+                break
+            answer = world.send("provider", world.target.follow(answer.location))
+        found = RECEIVER.wait(who, "vault.connection.revoked")
+        world.expect(found, "revoked", "the event vault.connection.revoked", "no such event")
+        return
+
+
+@law(
+    "VLT-HOK-08",
+    "webhooks",
+    _EVENTS,
+    "documented",
+    builds_on=("VLT-HOK-01", "VLT-HOK-06", "VLT-CNX-14", "VLT-VAL-01"),
+)
+def no_event_without_a_transition(world: World) -> None:
+    """What is read or refused raises no event, and events go to their application alone."""
+    _receiver(world)
+    who, connector = world.who(), world.plain()
+    stranger = None
+    if len(world.target.applications) > 1:
+        stranger = world.who("stranger", world.other_application)
+        world.add(stranger, connector)
+    world.add(who, connector)
+    world.patch(who, connector, metadata={"n": "1"})
+    once = len(_keys(RECEIVER.wait(who, "vault.connection.updated")))
+    world.need(once, "no event was delivered")
+    world.one(who, connector)
+    body = {"enabled": "maybe", "metadata": {"n": "2"}}
+    answer = world.call("connectionsUpdate", who, body=body, **connector.path)
+    world.need(answer.is_refusal, "the update was not refused")
+    world.patch(who, connector, metadata={"n": "3"})
+    found = RECEIVER.wait(who, "vault.connection.updated", 2 * once)
+    world.call("connectionsDelete", who, **connector.path)
+    RECEIVER.wait(who, "vault.connection.deleted")
+    keys = len(_keys(RECEIVER.of(who, "vault.connection.updated")))
+    world.expect(keys <= 2 * once, "refused", f"{2 * once} events for two updates", f"{keys}")
+    world.expect(found, "updated", "the event vault.connection.updated", "no such event")
+    if stranger is not None:
+        leaks = len(RECEIVER.of(stranger))
+        world.expect(not leaks, "application", "events of one application", f"{leaks} of another")
 
 
 def _receiver(world: World) -> None:

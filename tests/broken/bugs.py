@@ -1,18 +1,8 @@
 """The planted bugs: each a switch of the stand-in, with its area and one sentence."""
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Bug:
-    name: str
-    area: str
-    sentence: str
-
-
-def _area(area: str, **sentences: str) -> list[Bug]:
-    return [Bug(name, area, sentence) for name, sentence in sentences.items()]
-
+from tests.broken.catalogue import Bug
+from tests.broken.catalogue import area_of as _area
+from tests.broken.further_bugs import FURTHER
 
 BUGS: dict[str, Bug] = {
     bug.name: bug
@@ -333,7 +323,7 @@ BUGS: dict[str, Bug] = {
             nul_500="A NUL in a path is an internal error.",
         ),
     ]
-}
+} | FURTHER
 AREAS = tuple(dict.fromkeys(bug.area for bug in BUGS.values()))
 
 VARIANTS: dict[str, str] = {

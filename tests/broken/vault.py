@@ -294,7 +294,7 @@ class Vault:
         self.in_flight = 0
         self.pending: list[tuple[float, Request, str]] = []
         self.replica = (
-            Vault(
+            type(self)(
                 *bugs,
                 variants=set(variants) - {"lagging", "slow", "rate_limited"},
                 clock=Clock(real=False),
@@ -1110,7 +1110,11 @@ class Vault:
         }
         if self.bug("state_forever"):
             del claims["exp"]
+        claims = self._state_claims(claims, app)
         return f"{request.base}/vault/{verb}/{service}/{app}?state={sign(claims)}"
+
+    def _state_claims(self, claims: dict[str, Any], app: str) -> dict[str, Any]:
+        return claims
 
     def _mappings(
         self, app: str, consumer_id: str, api: str, service: str, connector: dict[str, Any]
@@ -1163,13 +1167,13 @@ class Vault:
             if self.bug("hook_type_differs")
             else event_type,
             "service_id": "apideck-vault",
-            "entity_id": f"{app}+{consumer_id}",
+            "entity_id": consumer_id if self.bug("hook_entity_id") else f"{app}+{consumer_id}",
             "entity_type": "Connection",
             "entity": entity,
             "occurred_at": _iso(now),
         }
         for hook_app, url in self.hooks:
-            if hook_app == app:
+            if hook_app == app or self.bug("hook_other_app"):
                 threading.Thread(
                     target=self._deliver, args=(app, url, event_type, key, payload), daemon=True
                 ).start()
@@ -1177,6 +1181,7 @@ class Vault:
     def _deliver(
         self, app: str, url: str, event_type: str, key: str, payload: dict[str, Any]
     ) -> None:
+        signed = ""
         for attempt in (1, 2, 3):
             body = json.dumps(
                 {"payload": {**payload, "execution_attempt": attempt}},
@@ -1184,10 +1189,12 @@ class Vault:
                 separators=(",", ":"),
             ).encode()
             signing = b"another" if self.bug("hook_signature") else self.applications[app].encode()
+            if not (signed and self.bug("hook_retry_signature")):
+                signed = hmac.new(signing, body, hashlib.sha256).hexdigest()
             headers = {
                 "content-type": "application/json", "x-apideck-event-type": event_type,
                 "x-apideck-idempotency-key": str(UUID(int=next(self.serial))) if self.bug("hook_key_changes") else key,
-                "x-apideck-signature": hmac.new(signing, body, hashlib.sha256).hexdigest(),
+                "x-apideck-signature": signed,
             }  # fmt: skip
             with (
                 suppress(OSError),
@@ -2328,6 +2335,10 @@ class Vault:
 
     # --- servers ---
 
+    def payload(self, reply: Reply) -> bytes:
+        """Return the bytes of an answer."""
+        return encode(reply)
+
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
@@ -2354,7 +2365,7 @@ class Vault:
                 base,
             )
         )
-        payload = encode(reply)
+        payload = self.payload(reply)
         start_response(
             f"{reply.status} {REASONS.get(reply.status, 'OK')}",
             [*reply.headers.items(), ("content-length", str(len(payload)))],
@@ -2409,14 +2420,18 @@ def serve(vault: Vault, port: int = 0) -> Iterator[str]:
                     return
             else:
                 body = self.rfile.read(int(size) if size.isdigit() else 0)
-            headers = {name.lower(): value for name, value in self.headers.items()}
+            headers = {
+                name.lower(): value
+                for name, value in self.headers.items()
+                if not (vault.bug("header_case") and name.isupper())
+            }
             base = f"http://{headers.get('host', '127.0.0.1')}"
             reply = vault.answer(
                 Request(
                     self.command, parts.path if parts.scheme else path, query, headers, body, base
                 )
             )
-            payload = encode(reply)
+            payload = vault.payload(reply)
             head = [f"HTTP/1.1 {reply.status} {REASONS.get(reply.status, 'OK')}"]
             head += [f"{name}: {value}" for name, value in reply.headers.items()]
             if reply.status != 204:

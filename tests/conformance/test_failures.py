@@ -42,3 +42,12 @@ def test_a_failure_on_a_broken_answer_stands_under_the_check_that_it_broke() -> 
     causes = grouped([failure("CHECK"), failure("LAW", blames=("CHECK",))], {})
 
     assert [c.failure.law for c in causes] == ["CHECK"]
+
+
+def test_of_laws_that_build_on_each_other_the_first_one_stands_for_all() -> None:
+    builds_on = {"A": ("B",), "B": ("C",), "C": ("A",), "D": ("B",)}
+
+    causes = grouped([failure("D"), failure("A"), failure("B"), failure("C")], builds_on)
+
+    assert [c.failure.law for c in causes] == ["A"]
+    assert {f.law for f in causes[0].follows} == {"B", "C", "D"}

@@ -51,7 +51,7 @@ def cases_in(state: Path) -> int:
     return state.read_text(encoding="utf-8").count('{"case": ') if state.exists() else 0
 
 
-def stopped_by(number: int, url: str, folder: Path, after: int = 16) -> int:
+def stopped_by(number: int, url: str, folder: Path, after: int = 22) -> int:
     """Start a run, stop it by a signal once it has judged some laws, and return its exit code."""
     run = subprocess.Popen(
         [sys.executable, "-m", "conformance", "run", url, *ARGUMENTS, "--report-dir", str(folder)],
