@@ -282,6 +282,7 @@ def _vault_maker(  # noqa: PLR0917  all that a vault is made of
             timers=parts.timers(application.id),
         )
         vault = Vault(surroundings, seeded[0])
+        vault.shown.keeps_parts = settings.validate_responses
         workbenches.open(vault, clock)
         return vault
 

@@ -17,15 +17,16 @@ from mockvault.domain.connectors import (
     TargetField,
 )
 from mockvault.domain.entities import Connection, Consumer, CustomMapping, LogEntry, RequestCounts
-from mockvault.domain.states import IntegrationState, needs_token, state_of
+from mockvault.domain.states import ConnectionState, IntegrationState, needs_token, state_of
 from mockvault.json_text import dumps
 from mockvault.vault.connections import Held
-from mockvault.vault.kept import Text
+from mockvault.vault.kept import Parts, Text
 from mockvault.vault.vault import Vault
 
 JsonObject = dict[str, Any]
 
 
+_TEXT_BY_STATE = {state: dumps(state) for state in ConnectionState}
 ENVELOPE = b'{"status_code":200,"status":"OK","data":%b}'
 """What data is answered in."""
 
@@ -54,9 +55,11 @@ def connection_answer(vault: Vault, held: Held, consumer_id: str | None, base_ur
         if stamp[2] is connection and stamp[0] == revision and stamp[1] == moment:
             found: Text = text
             return found
-    content = _connection_content(vault, connector, connection, consumer_id, base_url)
-    text = Text(ENVELOPE % content)
-    vault.shown.keep(key, (revision, moment, connection), text, len(content))
+    parts = _connection_parts(vault, _same_of(connector), connection, consumer_id, base_url)
+    text = Text(ENVELOPE % b"".join(parts))
+    if vault.shown.keeps_parts:
+        text.parts = parts
+    vault.shown.keep(key, (revision, moment, connection), text, len(text.content))
     return text
 
 
@@ -80,7 +83,7 @@ def connections_answer(
         found: Text = kept[1]
         return found
     each = (
-        _connection_content(vault, connector, connection, consumer_id, base_url)
+        b"".join(_connection_parts(vault, _same_of(connector), connection, consumer_id, base_url))
         for connector, connection in vault.connections.of_consumer(
             consumer_id, unified_api, configured=configured
         )
@@ -90,44 +93,63 @@ def connections_answer(
     return text
 
 
-def _connection_content(
+def _connection_parts(
     vault: Vault,
-    connector: Connector,
+    same: "_Same",
     connection: Connection | None,
     consumer_id: str | None,
     base_url: str,
-) -> bytes:
-    same = _same_of(connector)
-    shown: JsonObject = {
-        "state": state_of(connector, connection),
-        "integration_state": vault.application.integrations.get(
-            connector.service_id, IntegrationState.CONFIGURED
-        ),
-        "enabled": connection is not None and connection.enabled,
-        "form_fields": _form_fields(same, connection),
-    }
+) -> Parts:
+    """Return a Connection as the texts that it is joined from: `beginning`, names and values."""
+    connector = same.connector
+    integration = vault.application.integrations.get(
+        connector.service_id, IntegrationState.CONFIGURED
+    )
     if same.picture is None:
-        shown["icon"], shown["logo"] = connector.icon, connector.logo
+        icon, logo = orjson.dumps(connector.icon), orjson.dumps(connector.logo)
     else:
-        shown["icon"] = shown["logo"] = base_url + same.picture
+        icon = logo = _text_of(base_url, same.picture)
+    parts = [
+        same.beginning,
+        b',"state":',
+        _TEXT_BY_STATE[state_of(connector, connection)],
+        b',"integration_state":',
+        orjson.dumps(integration),
+        b',"enabled":',
+        b"true" if connection is not None and connection.enabled else b"false",
+        b',"form_fields":',
+        _form_fields(same, connection),
+        b',"icon":',
+        icon,
+        b',"logo":',
+        logo,
+    ]
     if connector.oauth_grant_type is not None:
-        shown["authorize_url"], shown["revoke_url"] = _urls(
-            vault, connector, connection, consumer_id, base_url
-        )
+        authorize, revoke = _urls(vault, connector, connection, consumer_id, base_url)
+        parts += (b',"authorize_url":', authorize, b',"revoke_url":', revoke)
     else:
-        shown["revoke_url"] = None
+        parts += (b',"revoke_url":', b"null")
     if connection is not None:
-        shown["settings"] = same.plain_settings(connection)
-        shown["metadata"] = connection.metadata
-        shown["configuration"] = [
+        configuration = [
             {"resource": resource, "defaults": _defaults(connector, resource, values)}
             for resource, values in connection.configuration.items()
         ]
-        shown["custom_mappings"] = _mappings(vault, same, connection)
-        shown["created_at"] = connection.created_at
+        parts += (
+            b',"settings":',
+            dumps(same.plain_settings(connection)),
+            b',"metadata":',
+            dumps(connection.metadata),
+            b',"configuration":',
+            dumps(configuration) if configuration else b"[]",
+            b',"custom_mappings":',
+            _mappings(vault, same, connection),
+            b',"created_at":',
+            b"%d" % connection.created_at,
+        )
         if connection.updated_at is not None:
-            shown["updated_at"] = connection.updated_at
-    return same.beginning + dumps(shown)[1:]
+            parts += (b',"updated_at":', b"%d" % connection.updated_at)
+    parts.append(b"}")
+    return parts
 
 
 def resource_settings_json(
@@ -300,6 +322,11 @@ def log_json(entry: LogEntry) -> JsonObject:
 
 
 @lru_cache(maxsize=1024)
+def _text_of(base_url: str, path: str) -> bytes:
+    return orjson.dumps(base_url + path)
+
+
+@lru_cache(maxsize=1024)
 def _quoted(text: str) -> str:
     return quote(text, safe="")
 
@@ -310,19 +337,17 @@ def _urls(
     connection: Connection | None,
     consumer_id: str | None,
     base_url: str,
-) -> tuple[str | None, str | None]:
-    """Return authorize_url and revoke_url: each None while it would lead nowhere."""
+) -> tuple[bytes, bytes]:
+    """Return authorize_url and revoke_url as JSON texts: each null while it would lead nowhere."""
     authorization = vault.authorization
     if consumer_id is None or not authorization.can_authorize(connector, connection):
-        return None, None
+        return b"null", b"null"
     place = f"{connector.service_id}/{_quoted(vault.application.id)}"
     state = authorization.state_for(consumer_id, connector)
-    revoke = (
-        f"{base_url}/vault/revoke/{place}?state={state}"
-        if authorization.can_revoke(connector, connection)
-        else None
-    )
-    return f"{base_url}/vault/authorize/{place}?state={state}", revoke
+    revoke = b"null"
+    if authorization.can_revoke(connector, connection):
+        revoke = orjson.dumps(f"{base_url}/vault/revoke/{place}?state={state}")
+    return orjson.dumps(f"{base_url}/vault/authorize/{place}?state={state}"), revoke
 
 
 class _Same:
@@ -337,7 +362,7 @@ class _Same:
 
     def __init__(self, connector: Connector) -> None:
         self.connector = connector
-        self.beginning = dumps(_of_connector(connector))[:-1] + b","
+        self.beginning = dumps(_of_connector(connector))[:-1]
         self.sensitive = frozenset(
             field.id for field in connector.form_fields if field.sensitive
         ) | {"api_key"}
@@ -352,7 +377,7 @@ class _Same:
             else None
         )
         fields = connector.target_fields.values()
-        self.unmapped = orjson.Fragment(dumps([mapping_json(field, None) for field in fields]))
+        self.unmapped = dumps([mapping_json(field, None) for field in fields])
 
     def plain_settings(self, connection: Connection) -> JsonObject:
         """Return the settings but those that are kept apart: an API key and what is sensitive."""
@@ -397,16 +422,16 @@ def _of_connector(it: Connector) -> JsonObject:
     return shown
 
 
-def _form_fields(same: _Same, connection: Connection | None) -> list[orjson.Fragment]:
-    """Return the form's fields: what never changes of them is JSON text already."""
+def _form_fields(same: _Same, connection: Connection | None) -> bytes:
+    """Return the form's fields as JSON text: what never changes of them is text already."""
     settings: Mapping[str, Any] = connection.settings if connection else {}
     is_waiting = needs_token(same.connector) and (connection is None or connection.token is None)
     fields = []
     for form_field, waiting, ready in same.fields:
         value = settings.get(form_field.id, form_field.default_value)
         text = b'""' if value is None else dumps(value)
-        fields.append(orjson.Fragment((waiting if is_waiting else ready) + text + b"}"))
-    return fields
+        fields.append((waiting if is_waiting else ready) + text)
+    return b"[" + b"},".join(fields) + b"}]" if fields else b"[]"
 
 
 def _text_up_to_value(form_field: FormField, *, is_waiting: bool) -> bytes:
@@ -472,12 +497,14 @@ def _default(form_field: FormField, value: Any) -> JsonObject:
     return default
 
 
-def _mappings(vault: Vault, same: _Same, connection: Connection) -> Any:
+def _mappings(vault: Vault, same: _Same, connection: Connection) -> bytes:
     mappings = vault.surroundings.store.mappings(connection.consumer_id, connection.key)
     if not mappings:
         return same.unmapped
     mapped = {mapping.target_field_id: mapping for mapping in mappings}
-    return [
-        mapping_json(field, mapped.get(field_id))
-        for field_id, field in same.connector.target_fields.items()
-    ]
+    return dumps(
+        [
+            mapping_json(field, mapped.get(field_id))
+            for field_id, field in same.connector.target_fields.items()
+        ]
+    )

@@ -6,6 +6,7 @@ Time is an integer of milliseconds since 1970-01-01T00:00:00Z everywhere in the 
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 SECOND = 1_000
@@ -161,8 +162,14 @@ def iso_time(milliseconds: int) -> str:
     >>> iso_time(1620392142242)
     '2021-05-07T12:55:42.242Z'
     """
-    moment = _EPOCH.replace(tzinfo=None) + timedelta(milliseconds=milliseconds)
-    return f"{moment.isoformat(timespec='milliseconds')}Z"
+    seconds, rest = divmod(milliseconds, SECOND)
+    return f"{_text_of_second(seconds)}.{rest:03d}Z"
+
+
+@lru_cache(maxsize=4096)
+def _text_of_second(seconds: int) -> str:
+    moment = _EPOCH.replace(tzinfo=None) + timedelta(seconds=seconds)
+    return moment.isoformat(timespec="seconds")
 
 
 def milliseconds_of(text: str) -> int:

@@ -75,7 +75,7 @@ def events_of(change: ConnectionChange) -> tuple[EventType, ...]:
         events = (EventType.CREATED,)
     elif change.before.enabled and not change.after.enabled:
         events = (EventType.DISABLED,)
-    elif change.before == change.after:
+    elif change.before.updated_at == change.after.updated_at and change.before == change.after:
         events = ()
     else:
         events = (EventType.UPDATED,)

@@ -65,12 +65,11 @@ def settings_missing_for_authorization(
     connector: Connector, connection: Connection | None
 ) -> tuple[str, ...]:
     """Return the ids of the settings that have to be saved before authorization can begin."""
+    wanted = connector.settings_required_for_authorization
+    if not wanted:
+        return ()
     settings = connection.settings if connection else {}
-    return tuple(
-        name
-        for name in connector.settings_required_for_authorization
-        if not is_filled(settings.get(name))
-    )
+    return tuple(name for name in wanted if not is_filled(settings.get(name)))
 
 
 def needs_token(connector: Connector) -> bool:

@@ -1,7 +1,6 @@
 """Consumers: added, listed, changed, deleted with all that is theirs, and counted."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from mockvault.domain.clock import milliseconds_of
@@ -95,10 +94,12 @@ class Consumers:
         return consumer
 
     def _change(self, consumer: Consumer, metadata: Mapping[str, Any]) -> Consumer:
-        changed = replace(
-            consumer,
-            metadata=merged(consumer.metadata, metadata),
-            modified=max(self._at.clock.now(), consumer.modified),
+        changed = Consumer(
+            consumer.id,
+            consumer.sequence,
+            consumer.created,
+            max(self._at.clock.now(), consumer.modified),
+            merged(consumer.metadata, metadata),
         )
         self._at.store.put_consumer(changed)
         self._at.note(f"consumer {consumer.id} updated")

@@ -6,16 +6,26 @@ LIMIT = 16 * 1024 * 1024
 """Bytes of text that are kept at most."""
 
 
+Parts = list[bytes]
+"""The JSON texts that an object is joined from.
+
+First its beginning, properties that always go together, without the closing brace; then in turn a
+property's name, with all that stands before its value (`,"state":`), and the value; last the brace.
+"""
+
+
 class Text:
     """JSON text that was worked out once, and by whom it has been proved to be right.
 
     A proof holds for as long as the text is served: the text never changes, only another is made.
     """
 
-    __slots__ = ("content", "proved_by")
+    __slots__ = ("content", "parts", "proved_by")
 
     def __init__(self, content: bytes) -> None:
         self.content = content
+        self.parts: Parts | None = None
+        """What the data was joined from, where that is kept."""
         self.proved_by: set[Any] = set()
 
 
@@ -25,6 +35,8 @@ class Kept:
     def __init__(self) -> None:
         self._values: dict[Any, tuple[Any, Any]] = {}
         self._size = 0
+        self.keeps_parts = False
+        """Whether texts keep what they were joined from, to be proved part by part."""
 
     def get(self, key: Any) -> tuple[Any, Any] | None:
         """Return what is kept under the key, its stamp first, or None."""

@@ -7,7 +7,9 @@ from typing import Any, cast
 import orjson
 
 from mockvault.contract import Contract, Operation, Response, tokens_of
+from mockvault.vault.kept import Parts
 from mockvault.web.explanations import Explainer
+from mockvault.web.proving import data_of
 from mockvault.web.schemas import Schemas
 from mockvault.web.violations import Violation, cut, listed
 
@@ -57,6 +59,14 @@ class AnswerJudge:
         plan = self._plan(status)
         return plan is not None and plan.is_plainly_valid(content)
 
+    def proves(self, status: int, parts: Parts) -> bool:
+        """Tell whether data that is joined of these parts obeys, in the envelope, what is asked.
+
+        False leaves open whether it breaks anything.
+        """
+        plan = self._plan(status)
+        return plan is not None and plan.data is not None and plan.data.proves(parts)
+
     def _plan(self, status: int) -> "_Plan | None":
         try:
             return self._plans[status]
@@ -101,6 +111,11 @@ class _Plan:
         pointer = self._media_types.get("application/json")
         self._marks = schemas.marks(pointer) if pointer else None
         self._is_valid = schemas.validator(pointer).is_valid if pointer else None
+        self.data = (
+            data_of(schemas, pointer, status)
+            if pointer and self._marks is None and not self._required
+            else None
+        )
 
     def is_plainly_valid(self, content: bytes) -> bool:
         """Tell whether the answer is JSON that obeys its schema, where nothing else is asked."""

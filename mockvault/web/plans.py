@@ -324,10 +324,15 @@ class Plan:
     def _hold(self, judge: AnswerJudge, call: Call, reply: Reply, request_id: str) -> None:
         """Judge our own answer; a violation is our bug, so it is counted and logged.
 
-        What is kept, and served again byte by byte, is proved once.
+        What is kept, and served again byte by byte, is proved once; what was joined of parts is
+        proved by those that are new.
         """
-        proved_by, content = reply.proved_by, reply.content
-        if proved_by is not None and judge in proved_by:
+        text, content = reply.text, reply.content
+        if text is not None and (
+            judge in text.proved_by
+            or (text.parts is not None and judge.proves(reply.status, text.parts))
+        ):
+            text.proved_by.add(judge)
             return
         if content is None or not judge.is_plainly_valid(reply.status, content):
             headers = headers_of(reply, request_id, call.head.origin, self._source)
@@ -343,8 +348,8 @@ class Plan:
                 )
             if violations:
                 return
-        if proved_by is not None:
-            proved_by.add(judge)
+        if text is not None:
+            text.proved_by.add(judge)
 
 
 def _unknown(operation: Operation, accepted: Mapping[str, Any]) -> tuple[str, ...]:

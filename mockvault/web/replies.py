@@ -38,8 +38,8 @@ class Reply:
     """An answer: its status, its body as bytes, and the headers beyond those of every answer.
 
     `error` is what the answer refuses for, in a sentence; None for one that does not. `deliver`
-    puts it on the wire in a way of its own; None sends it whole and at once. `proved_by` are the
-    judges that have found the same bytes right before, where they are kept.
+    puts it on the wire in a way of its own; None sends it whole and at once. `text` is what
+    keeps the same bytes, and what is known of them.
     """
 
     status: int
@@ -48,7 +48,7 @@ class Reply:
     error: str | None = None
     warnings: list[str] = field(default_factory=list)
     deliver: "Deliver | None" = None
-    proved_by: set[Any] | None = None
+    text: Text | None = None
 
 
 def ok(data: Any, **beside: Any) -> Reply:
@@ -63,7 +63,7 @@ def ok_data(data: Any, **beside: Any) -> Text:
 
 def ok_text(text: Text) -> Reply:
     """Answer 200 with a body that is kept."""
-    return Reply(200, text.content, proved_by=text.proved_by)
+    return Reply(200, text.content, text=text)
 
 
 def no_content() -> Reply:

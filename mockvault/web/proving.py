@@ -1,0 +1,121 @@
+"""Proof by parts: an object is right where each of its properties is, if its schema asks no more.
+
+A connection that was changed is a few new properties beside many old ones. What was found right of
+a property's text is right of the same text again.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from mockvault.contract import escape
+from mockvault.vault.kept import Parts
+from mockvault.web.schemas import Schemas
+
+MOST = 8_192
+"""Texts that are known to be right; when there are more, all are forgotten."""
+LONGEST = 4_096
+"""Bytes of a text that is remembered."""
+_OF_PROPERTIES = frozenset({"type", "properties", "required"})
+_ANNOTATIONS = frozenset({"description", "example", "title", "deprecated", "externalDocs"})
+
+
+class ByParts:
+    """Proves objects of one schema by the texts of their properties."""
+
+    def __init__(self, schemas: Schemas, pointer: str, schema: Any) -> None:
+        self._required = frozenset(schema.get("required", ()))
+        self._validators = {
+            name: schemas.validator(f"{pointer}/properties/{escape(name)}")
+            for name in schema.get("properties", {})
+        }
+        self._known: set[tuple[bytes, bytes]] = set()
+        self._beginnings: dict[bytes, frozenset[str]] = {}
+
+    def proves(self, parts: Parts) -> bool:
+        """Tell whether the object that is joined from the parts is right.
+
+        False leaves that open: a property may be wrong, or named in an odd way.
+        """
+        known, names = self._known, self._names_of(parts[0])
+        if names is None:
+            return False
+        for part in zip(parts[1:-1:2], parts[2:-1:2], strict=True):
+            if part not in known and not self._is_right(*part):
+                return False
+        return not self._required or self._required <= names.union(
+            [orjson.loads(name[1:-1]) for name in parts[1:-1:2]]
+        )
+
+    def is_right_of(self, properties: dict[str, Any]) -> bool:
+        """Tell whether each of these properties has a value that it may have."""
+        return all(
+            self._validators[name].is_valid(value)
+            for name, value in properties.items()
+            if name in self._validators
+        )
+
+    def _is_right(self, name: bytes, text: bytes) -> bool:
+        if not self.is_right_of({orjson.loads(name[1:-1]): orjson.loads(text)}):
+            return False
+        if len(text) <= LONGEST:
+            if len(self._known) >= MOST:
+                self._known.clear()
+            self._known.add((name, text))
+        return True
+
+    def _names_of(self, beginning: bytes) -> frozenset[str] | None:
+        """Return the properties that an object begins with, or None where one of them is wrong."""
+        names = self._beginnings.get(beginning)
+        if names is None:
+            value = orjson.loads(beginning + b"}")
+            if not self.is_right_of(value):
+                return None
+            if len(self._beginnings) >= MOST:
+                self._beginnings.clear()
+            names = self._beginnings[beginning] = frozenset(value)
+        return names
+
+
+def data_of(schemas: Schemas, pointer: str, status: int) -> ByParts | None:
+    """Return what proves the data of answers of a schema, where they are an envelope around it.
+
+    None where the schema asks for anything else, or for anything that spans several properties.
+    """
+    contract = schemas.contract
+    try:
+        schema, pointer = contract.follow(contract.resolve(pointer), pointer)
+    except LookupError:
+        return None
+    envelope = {"status_code": status, "status": "OK"}
+    properties = schema.get("properties", {})
+    if (
+        not _asks_of_properties_alone(schema)
+        or "data" not in properties
+        or not {*envelope, "data"}.issuperset(schema.get("required", ()))
+        or not ByParts(schemas, pointer, schema).is_right_of(envelope)
+    ):
+        return None
+    data, pointer = contract.follow(properties["data"], f"{pointer}/properties/data")
+    return _shared(schemas, pointer) if _asks_of_properties_alone(data) else None
+
+
+@lru_cache(maxsize=256)
+def _shared(schemas: Schemas, pointer: str) -> ByParts:
+    return ByParts(schemas, pointer, schemas.contract.resolve(pointer))
+
+
+def _asks_of_properties_alone(schema: Any) -> bool:
+    return (
+        isinstance(schema, dict)
+        and schema.get("type") == "object"
+        and schema.get("additionalProperties", True) is True
+        and all(
+            keyword in _OF_PROPERTIES
+            or keyword in _ANNOTATIONS
+            or keyword == "additionalProperties"
+            or keyword.startswith("x-")
+            for keyword in schema
+        )
+    )
