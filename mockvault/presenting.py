@@ -379,10 +379,12 @@ class _Same:
         fields = connector.target_fields.values()
         self.unmapped = dumps([mapping_json(field, None) for field in fields])
 
-    def plain_settings(self, connection: Connection) -> JsonObject:
+    def plain_settings(self, connection: Connection) -> Mapping[str, Any]:
         """Return the settings but those that are kept apart: an API key and what is sensitive."""
-        sensitive = self.sensitive
-        return {name: value for name, value in connection.settings.items() if name not in sensitive}
+        sensitive, settings = self.sensitive, connection.settings
+        if sensitive.isdisjoint(settings):
+            return settings
+        return {name: value for name, value in settings.items() if name not in sensitive}
 
 
 _SAME: dict[int, _Same] = {}

@@ -71,33 +71,21 @@ class Journal:
 
     def put_request(self, exchange: Exchange) -> None:
         """Put down a request with its answer, and what it raised on the way after it."""
-        content, answer, size = exchange.content, exchange.answer, _OVERHEAD
-        is_cut = False
-        if answer is not None:
-            if len(answer) > ANSWER:
-                answer, is_cut = bytes(answer[:ANSWER]), True
-            size += len(answer)
-        if content is not None:
-            size += len(content)
-        self._number = number = self._number + 1
-        at = exchange.at or self._now()
         # Plain tuples of plain values, which the garbage collector stops looking at; readers get
         # them by their names.
-        row: tuple[Any, ...]
-        if is_cut or exchange.at != at or not _is_plain(exchange):
-            row = (
-                *exchange[:_HEADERS],
-                tuple(exchange.headers),
-                content,
-                answer,
-                tuple(exchange.answer_headers),
-                tuple(exchange.steps),
-                exchange.fault,
-                at,
-                is_cut,
-            )
-        else:
-            row = tuple(exchange)
+        row: tuple[Any, ...] = tuple(exchange)
+        headers, content, answer, answer_headers, steps, _, at, _ = row[_HEADERS:]
+        size = _OVERHEAD if content is None else _OVERHEAD + len(content)
+        if answer is not None:
+            size += min(len(answer), ANSWER)
+        if not (
+            at
+            and (answer is None or len(answer) <= ANSWER)
+            and type(headers) is type(answer_headers) is type(steps) is tuple
+        ):
+            at = at or self._now()
+            row = _plain(exchange, at)
+        self._number = number = self._number + 1
         self._entries.append((number, "request", at, row, None, size))
         self._size += size
         if self._size > BYTES or len(self._entries) > self.capacity:
@@ -206,11 +194,21 @@ class Journal:
         self._followers.clear()
 
 
-def _is_plain(exchange: Exchange) -> bool:
+def _plain(exchange: Exchange, at: int) -> tuple[Any, ...]:
+    """Return the exchange with tuples for sequences, its time, and no more than is kept of it."""
+    answer, is_cut = exchange.answer, False
+    if answer is not None and len(answer) > ANSWER:
+        answer, is_cut = bytes(answer[:ANSWER]), True
     return (
-        type(exchange.headers) is tuple
-        and type(exchange.answer_headers) is tuple
-        and type(exchange.steps) is tuple
+        *exchange[:_HEADERS],
+        tuple(exchange.headers),
+        exchange.content,
+        answer,
+        tuple(exchange.answer_headers),
+        tuple(exchange.steps),
+        exchange.fault,
+        at,
+        is_cut,
     )
 
 

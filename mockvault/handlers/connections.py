@@ -72,7 +72,8 @@ def _shown(vault: Vault, caller: Caller, held: Held, body: dict[str, Any] | None
     reply = ok_text(connection_answer(vault, held, caller.consumer_id, caller.base_url))
     if not body:
         return reply
-    unknown = unknown_defaults(held.connector, body.get("configuration", ()))
+    changes = body.get("configuration")
+    unknown = unknown_defaults(held.connector, changes) if changes else ()
     if unknown:
         reply.warnings.append(f"kept, though no setting of the connector: {', '.join(unknown)}")
     if "custom_mappings" in body:

@@ -104,6 +104,7 @@ def merged(values: Mapping[str, Any], patch: Mapping[str, Any] | None) -> Mappin
         return NOTHING
     if not patch:
         return values
-    return {
-        key: value for key, value in {**values, **patch}.items() if value is not None
-    } or NOTHING
+    result = {**values, **patch}
+    if None not in result.values():
+        return result
+    return {key: value for key, value in result.items() if value is not None} or NOTHING

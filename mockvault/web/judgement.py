@@ -149,7 +149,7 @@ class Judge:
         self._marks.strip(body, "", marked)
         if self._strict:
             found += [self._read_only(pointer, rule) for pointer, rule in marked]
-        return body, tuple(pointer for pointer, _ in marked)
+        return body, tuple([pointer for pointer, _ in marked]) if marked else ()
 
     def _no_body(self) -> Violation:
         return self._explainer.violation(
