@@ -17,11 +17,9 @@ from uvicorn.protocols.utils import is_ssl
 from uvicorn.server import ServerState
 
 from mockvault.web.asking import Head, Way
-from mockvault.web.direct import Block, Direct
+from mockvault.web.direct import HEAD_LIMIT, Direct
 from mockvault.web.replies import refusal
 
-HEAD_LIMIT = 64 * 1024
-"""Bytes that the head of a request may have."""
 HEAD_WITHIN = 30.0
 """Seconds in which a head has to arrive, once its connection is made or its first byte is there."""
 TURN = 32
@@ -55,7 +53,6 @@ class VaultProtocol(HttpToolsProtocol):
         if config.limit_concurrency is not None or config.root_path:
             self._direct = None
         self._address: str | None = None
-        self._chunk = b""  # what is being parsed, as long as it begins with a request
         self._held = b""  # what has been read, and is not looked at yet
         self._in_message = False
         self._in_head = False
@@ -92,12 +89,10 @@ class VaultProtocol(HttpToolsProtocol):
             self._held += data
             return
         if self._direct is not None and self._is_idle:
-            data = self._answer_known(self._direct, data)
+            data = self._answer_plain(self._direct, data)
             if not data:
                 return
-            self._chunk = data
         self._parse(data)
-        self._chunk = b""
 
     def resume_writing(self) -> None:
         """Go on, now that the client has read what it was sent."""
@@ -137,24 +132,19 @@ class VaultProtocol(HttpToolsProtocol):
 
     # the short way
 
-    def _answer_known(self, direct: Direct, data: bytes) -> bytes:
-        """Answer the requests at the beginning of `data` that are known; return what is left.
-
-        They are known by their line and their block of headers, which the parser has read before
-        and found to be whole and plain: what it would say of them again is kept.
-        """
+    def _answer_plain(self, direct: Direct, data: bytes) -> bytes:
+        """Answer the requests at the beginning of `data` that are plain; return what is left."""
         lines, blocks, flow = direct.lines, direct.blocks, self.flow
         at, size, turns = 0, len(data), 0
         while at < size:
             line_end = data.find(b"\r\n", at)
-            way = lines.get(data[at:line_end])
-            if way is None:
-                break
             end = data.find(_END, line_end)
-            if end < 0:
+            if end < 0 or line_end < 0:
                 break
-            block = blocks.get(data[line_end:end])
-            if block is None:
+            line, headers = data[at:line_end], data[line_end:end]
+            way = lines.get(line) or direct.line(line)
+            block = blocks.get(headers) or direct.block(headers)
+            if way is None or block is None:
                 break
             body_at = end + 4
             stop = body_at + block.length
@@ -275,9 +265,8 @@ class VaultProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Answer at once what can be; the rest goes on as uvicorn has it."""
         self._in_message = False
-        chunk, self._chunk = self._chunk, b""
         if self._pieces is not None:
-            if self._answer_parsed(chunk, b"".join(self._pieces)):
+            if self._answer_parsed(b"".join(self._pieces)):
                 self._pieces = None
                 return
             self._begin()
@@ -290,7 +279,7 @@ class VaultProtocol(HttpToolsProtocol):
         for piece in pieces:
             super().on_body(piece)
 
-    def _answer_parsed(self, chunk: bytes, content: bytes) -> bool:
+    def _answer_parsed(self, content: bytes) -> bool:
         """Answer the request that has just been parsed; tell whether that could be done at once."""
         direct, parser, url = self._direct, self.parser, self.url
         assert parser is not None
@@ -311,31 +300,8 @@ class VaultProtocol(HttpToolsProtocol):
         raw_path, query = parsed.path, parsed.query or b""
         if not raw_path or url != (raw_path + b"?" + query if query else raw_path):
             return False
-        method = parser.get_method()
-        way = direct.way(method.decode(), raw_path, query)
-        if way is None:
-            return False
-        head = Head(pairs, "http")
-        if not self._answer(direct, way, head, content):
-            return False
-        if chunk and b"transfer-encoding" not in names:
-            self._learn(chunk, b"%b %b HTTP/1.1" % (method, url), way, head, len(content))
-        return True
-
-    def _learn(self, chunk: bytes, line: bytes, way: Way, head: Head, length: int) -> None:
-        """Keep what the parser said of the request that `chunk` begins with.
-
-        It is kept where the bytes are what they seem: the line as it was parsed, and behind it a
-        line for each header. Then the same bytes say the same again, whatever they stand beside.
-        """
-        line_end = len(line)
-        if not chunk.startswith(line + b"\r\n"):
-            return
-        end = chunk.find(_END, line_end)
-        block = chunk[line_end:end]
-        if block.count(b"\n") == block.count(b"\r\n") == len(head.pairs):
-            assert self._direct is not None
-            self._direct.learn(line, way, block, Block(head, length))
+        way = direct.way(parser.get_method().decode(), raw_path, query)
+        return way is not None and self._answer(direct, way, Head(pairs, "http"), content)
 
     # refusals of what is no request
 

@@ -5,9 +5,13 @@ This is the way of nearly every request (spec/decisions/0501). In order: the lin
 plan judges, asks its handler, records and writes (`Plan.at_once`). What cannot be had like that is
 None, and goes the long way: pages, the control plane, what has no route, and whatever a fault, a
 limit or a preference is set for.
+
+Lines and headers are read here only where they are plain: written in letters, digits and the few
+signs of which every parser makes the same. All others are left to uvicorn's parser.
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 from urllib.parse import unquote
 
@@ -22,6 +26,20 @@ MOST = 1_024
 """Lines, and blocks of headers, that are kept; when there are more, all are forgotten."""
 LONGEST = 2_048
 """Bytes of a line, or of a block, that is kept."""
+HEAD_LIMIT = 64 * 1024
+"""Bytes that the head of a request may have."""
+_LINE = re.compile(
+    rb"(GET|POST|PATCH|PUT|DELETE) "
+    rb"(/(?:[A-Za-z0-9._~!$&'()*+,;=:@%-][A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?)"
+    rb"(?:\?([A-Za-z0-9._~!$&'()*+,;=:@%/?\[\]-]*))? HTTP/1\.1"
+)
+_HEADER = re.compile(rb"([A-Za-z0-9_-]+): ?([\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)")
+_LENGTH = re.compile(rb"[0-9]{1,9}")
+_NOT_PLAIN = frozenset(
+    {b"connection", b"expect", b"http2-settings", b"keep-alive", b"proxy-connection", b"te"}
+    | {b"trailer", b"transfer-encoding", b"upgrade", b"x-forwarded-for", b"x-forwarded-proto"}
+)
+"""Headers that say how the connection is used, or by whom: they are uvicorn's to understand."""
 
 
 class Block:
@@ -42,6 +60,7 @@ class Direct:
         self._beside = beside
         self.lines: dict[bytes, Way] = {}
         self.blocks: dict[bytes, Block] = {}
+        self._headers: dict[bytes, Header] = {}
         self._writer = Writer()
         self.keep: Callable[[asyncio.Transport, tuple[bytes, ...]], None] | None = None
         """Takes an answer that is not to be written yet, and writes it later, in order."""
@@ -71,16 +90,57 @@ class Direct:
             return None
         return plan.at_once(way, head, content, client, self._writer, standing)
 
-    def learn(self, line: bytes, way: Way, block: bytes, known: Block) -> None:
-        """Keep what a line and a block of headers were found to say."""
-        if len(line) <= LONGEST:
+    def line(self, line: bytes) -> Way | None:
+        """Return what a request line leads to; None where it is not plain, or leads to no plan."""
+        match = _LINE.fullmatch(line)
+        if match is None:
+            return None
+        method, raw_path, query = match.groups(b"")
+        way = self.way(method.decode(), raw_path, query)
+        if way is not None and len(line) <= LONGEST:
             if len(self.lines) >= MOST:
                 self.lines.clear()
             self.lines[line] = way
+        return way
+
+    def block(self, block: bytes) -> Block | None:
+        """Return what a block of headers says, each behind its line's end; None if it is not plain.
+
+        Bodies that come in chunks, and connections that are not to be kept, are not plain.
+        """
+        if len(block) > HEAD_LIMIT:
+            return None
+        pairs, length = [], -1
+        known = self._headers
+        for line in block.split(b"\r\n")[1:]:
+            pair = known.get(line) or self._header(line)
+            if pair is None:
+                return None
+            if pair[0] == b"content-length":
+                if length >= 0 or not _LENGTH.fullmatch(pair[1]):
+                    return None
+                length = int(pair[1])
+            pairs.append(pair)
+        made = Block(Head(pairs, "http"), max(length, 0))
         if len(block) <= LONGEST:
             if len(self.blocks) >= MOST:
                 self.blocks.clear()
-            self.blocks[block] = known
+            self.blocks[block] = made
+        return made
+
+    def _header(self, line: bytes) -> Header | None:
+        match = _HEADER.fullmatch(line)
+        if match is None:
+            return None
+        name, value = match.groups()
+        pair = (name.lower(), value)
+        if pair[0] in _NOT_PLAIN and not (pair[0] == b"connection" and value == b"keep-alive"):
+            return None
+        if len(line) <= LONGEST:
+            if len(self._headers) >= MOST:
+                self._headers.clear()
+            self._headers[line] = pair
+        return pair
 
 
 def _nothing() -> None:

@@ -41,6 +41,11 @@ lines = st.builds(
                 b"//vault/consumers",
                 b"/vault/consumers#x",
                 b"http://other.test/vault/consumers",
+                b"/vault/consumers?a[b]=1&c='d'",
+                b'/vault/consumers?"',
+                b"/vault/consumers?limit=1?limit=2",
+                b"/vault/consumers/a|b",
+                b"/vault/./consumers",
                 b"/nothing",
                 b"*",
             ]
@@ -63,6 +68,13 @@ headers = st.lists(
             b"x-latin: \xe9\r\n",
             b"X-MIXED:   spaces   \r\n",
             b"accept: */*\r\n",
+            b'x_odd-Name: a, b; c="d"\r\n',
+            b"x:close\r\n",
+            b"x-tab:\tb\t\r\n",
+            b"x-two:  b \r\n",
+            b"connection: upgrade\r\n",
+            b"te: trailers\r\n",
+            b"x!y: 1\r\n",
         ]
     ),
     max_size=3,
@@ -114,7 +126,7 @@ def both() -> Iterator[tuple[Served, Served]]:
 
 def all_that_comes(mock: Served, raw: bytes, cuts: list[int]) -> bytes:
     """Return what is answered to the bytes, sent in pieces, by a world as it was."""
-    assert mock.control(b"POST", b"/apps/mock-app/reset").status == 204
+    assert mock.control(b"POST", b"/reset").status == 204
     moment = {"action": "freeze", "to": "2030-01-01T00:00:00Z"}
     assert mock.control(b"PUT", b"/apps/mock-app/clock", moment).status == 200
     places = [0, *sorted(cut % len(raw) for cut in cuts), len(raw)]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mockvault import protocol
-from mockvault.protocol import HEAD_LIMIT
+from mockvault.web.direct import HEAD_LIMIT
 from tests.protocol.served import KEY, ONE, Served, request, served, wait_for
 
 PATCH = b'{"metadata": {"plan": "a"}}'
