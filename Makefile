@@ -8,7 +8,7 @@ NPM := tests/pages/widget/node_modules/.ready
 CODE := mockvault conformance tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install run serve test format format-check lint types layers check coverage conformance mutants bench bench-journey bench-instructions browser stores clean
+.PHONY: help install run serve test format format-check lint types layers check coverage conformance mutants bench bench-journey bench-instructions bench-growth browser stores clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-20s %s\n", $$1, $$2}'
@@ -85,6 +85,9 @@ bench-journey: $(READY) ## Measure each step of a request's way, and write tests
 
 bench-instructions: $(READY) ## Count the instructions of five calls beside those that are kept
 	$(BIN)/python -m tests.bench.instructions $(ARGS)
+
+bench-growth: $(READY) ## Measure what operations cost as the world grows to a million consumers
+	$(BIN)/python -m tests.bench.growth $(ARGS)
 
 clean: ## Remove what was made here
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build reports tests/pages/widget/node_modules

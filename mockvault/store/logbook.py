@@ -21,7 +21,7 @@ from mockvault.store.base import LogsFilter, Page, Position
 
 Facet = tuple[str, str, int]
 Numbered = tuple[int, tuple[Any, ...]]
-_FEW = 64
+_FEW, _MUCH = 64, 8_192
 
 
 class _Bucket:
@@ -45,7 +45,7 @@ class _Bucket:
     def drop_oldest(self) -> None:
         self.entries[self.head] = ()
         self.head += 1
-        if self.head > _FEW and self.head * 2 > len(self.entries):
+        if _is_worth_it(self.head, len(self.entries)):
             del self.numbers[: self.head], self.entries[: self.head]
             self.head = 0
 
@@ -154,7 +154,7 @@ class Logbook:
         self._shelves = ()
         bucket = self._own_order[self._own_head]
         self._own_head += 1
-        if self._own_head > _FEW and self._own_head * 2 > len(self._own_order):
+        if _is_worth_it(self._own_head, len(self._own_order)):
             del self._own_order[: self._own_head]
             self._own_head = 0
         if number < begins.get(bucket.consumer_id, 0):
@@ -251,6 +251,11 @@ class Logbook:
             later = shelves.pop()
             shelves.append(shelves.pop().joined(later, self._oldest))
         self._shelves = tuple(shelves)
+
+
+def _is_worth_it(gone: int, length: int) -> bool:
+    """Tell whether what is gone at the head of a list is cut off now: seldom, and never much."""
+    return gone >= _MUCH or (gone > _FEW and gone * 2 > length)
 
 
 def _number(numbered: Numbered) -> int:

@@ -37,7 +37,7 @@ class Account:
     """All that belongs to one consumer id: the consumer, where there is one, and what is theirs.
 
     `owner` is whoever may change it; for all others it is a value. `is_new` tells that there was
-    none when the owner's time began; `revision` and `activity` are 0 until it changes in that time.
+    none when the owner's time began; `revision` is 0 until more than a count changes in that time.
     """
 
     __slots__ = (
@@ -176,7 +176,7 @@ class MemoryStore:
         account = self._accounts.get(consumer_id)
         if account is None or account.owner is not self._owner:
             return self._since
-        return account.activity or self._since
+        return account.activity
 
     def writes(self) -> int:
         """Return a number that changes whenever anything of the application does."""
