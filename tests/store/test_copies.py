@@ -137,12 +137,17 @@ class Copies(RuleBasedStateMachine):
         store.delete_mapping(consumer_id, (*key, field))
         plain.mappings.pop((consumer_id, (*key, field)), None)
 
-    @rule(which=which, consumer_id=consumer_ids, kind=st.sampled_from(KINDS), n=st.integers(1, 3))
-    def call(self, which: int, consumer_id: str, kind: str, n: int) -> None:
+    @rule(
+        which=which,
+        calls=st.lists(st.tuples(consumer_ids, st.sampled_from(KINDS)), min_size=1, max_size=9),
+        n=st.integers(1, 3),
+    )
+    def call(self, which: int, calls: list[tuple[str, str]], n: int) -> None:
         store, plain = self.pair(which)
-        self.number += 1
-        store.count_call(consumer_id, kind, 100 * DAY + self.number, n)
-        plain.calls.setdefault((consumer_id, kind), []).append((100 * DAY + self.number, n))
+        for consumer_id, kind in calls:
+            self.number += 1
+            store.count_call(consumer_id, kind, 100 * DAY + self.number, n)
+            plain.calls.setdefault((consumer_id, kind), []).append((100 * DAY + self.number, n))
 
     @rule(which=which, consumer_id=consumer_ids, calls=st.integers(0, 90))
     def have_called(self, which: int, consumer_id: str, calls: int) -> None:
