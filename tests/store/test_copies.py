@@ -75,6 +75,16 @@ class Copies(RuleBasedStateMachine):
         self.told: list[tuple[Any, Any]] = []
         self.seen: dict[tuple[int, str, str, int], str] = {}
         self.number = 0
+        for consumer_id in CONSUMERS[:2]:  # something that is past for all of them
+            self.put_consumer(0, consumer_id, 1)
+            self.connect(0, consumer_id, ("crm", "x"), 0)
+            self.map(0, consumer_id, ("crm", "x"), "f")
+            self.authorize(0, consumer_id, ("crm", "x"))
+            self.call(0, [(consumer_id, kind) for kind in KINDS], 1)
+            self.log(0, consumer_id, FACETS)
+        self.keep_secret(0, "s")
+        self.take_snapshot(0)
+        self.begin_another(0)
 
     def teardown(self) -> None:
         memory._MANY = self.many
@@ -273,7 +283,7 @@ class Copies(RuleBasedStateMachine):
 
 
 TestCopies = Copies.TestCase
-TestCopies.settings = settings(stateful_step_count=40)
+TestCopies.settings = settings(max_examples=60, stateful_step_count=30)
 
 
 def steps(work: Callable[[], Any]) -> int:
