@@ -132,14 +132,16 @@ class SqliteLog:
         ).fetchall()
         if rows and rows[0][0] == head + 1:
             return Tail(rows[-1][0], [row[1] for row in rows])
-        state = self._db.execute("SELECT head, state FROM state").fetchone()
-        if state is not None and state[0] > head:
-            return Tail(
-                rows[-1][0] if rows else state[0],
-                [row[1] for row in rows if row[0] > state[0]],
-                bytes(state[1]),
-            )
-        return Tail(head)
+        # the state is as large as the world: it is read where it is needed, and only there
+        kept = self._db.execute("SELECT head FROM state").fetchone()
+        if kept is None or kept[0] <= head:
+            return Tail(head)
+        (state,) = self._db.execute("SELECT state FROM state").fetchone()
+        return Tail(
+            rows[-1][0] if rows else kept[0],
+            [row[1] for row in rows if row[0] > kept[0]],
+            bytes(state),
+        )
 
     def compact(self, head: int, state: bytes) -> None:
         """Keep `state` in place of the entries up to `head`."""

@@ -106,6 +106,26 @@ def test_positions_go_on_where_all_entries_were_compacted(opened: Open) -> None:
     one.give_turn()
 
 
+def test_who_knows_all_is_not_told_the_state_again(opened: Open) -> None:
+    one = opened()
+    append(one, b"0")
+    one.compact(1, b"s" * 30_000_000)
+
+    before = _bytes_read()
+    for _ in range(20):
+        tail = one.take_turn(1)
+        assert (tail.head, list(tail.entries), tail.state) == (1, [], None)
+        one.give_turn()
+
+    assert _bytes_read() - before < 1_000_000
+
+
+def _bytes_read() -> int:
+    """Return the bytes that this process has read, from files and sockets alike."""
+    said = Path("/proc/self/io").read_text()
+    return int(said.partition("rchar: ")[2].split()[0])
+
+
 def test_one_worker_leads_until_it_closes(opened: Open) -> None:
     one, other = opened(), opened()
 
