@@ -219,7 +219,7 @@ class Run:
             self.watch()
 
     def _phase(self, name: str) -> bool:
-        context = self.context(name)
+        context = self._sharded(self.context(name), name)
         phase = PHASES[name]
         total = sum(map(context.wanted, phase.units(context)))
         self._emit(PhaseStarted(name, total))
@@ -247,6 +247,14 @@ class Run:
                 return False
         self._emit(PhaseFinished(name, done, time.perf_counter() - begun))
         return True
+
+    def _sharded(self, context: Context, name: str) -> Context:
+        """Leave to the other shards what is theirs; laws are shared out by themselves."""
+        part, parts = self.plan.shard
+        if parts == 1 or name == "laws":
+            return context
+        mine, wanted = frozenset(PHASES[name].units(context)[part - 1 :: parts]), context.wanted
+        return replace(context, wanted=lambda unit: unit in mine and wanted(unit))
 
     def _tell(self, case: CaseJudged, phase: str) -> None:
         """Keep a case, and say of what was found on the way to it how it is found again."""

@@ -247,6 +247,21 @@ def test_shards_together_judge_every_law_once(good: str, tmp_path: Path) -> None
     assert sorted(seen) == sorted(law for law in LAWS if law.startswith("VLT-CSM"))
 
 
+def test_shards_together_judge_every_unit_of_a_phase_once(good: str, tmp_path: Path) -> None:
+    seen: list[str] = []
+    for part in (1, 2, 3):
+        conformance(
+            *("run", good, *BOTH, "--profile", "quick", "--phase", "robustness", "--quiet"),
+            *("--shard", f"{part}/3", "--report-dir", f"out{part}"),
+        )
+        lines = (tmp_path / f"out{part}" / "events.ndjson").read_text(encoding="utf-8").splitlines()
+        judged = [e["id"] for e in map(json.loads, lines) if e["event"] == "CaseJudged"]
+        assert len(judged) == 3
+        seen += judged
+
+    assert len(set(seen)) == 9
+
+
 def test_what_failed_in_the_last_run_is_judged_first_in_the_next(bad: str, tmp_path: Path) -> None:
     arguments = [
         "run",
