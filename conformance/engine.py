@@ -42,7 +42,9 @@ from conformance.target import (
 from conformance.waivers import Waivers
 
 # What a further round repeats with another seed; the other phases hold nothing of chance.
-BY_CHANCE = frozenset({"laws", "coverage", "stateful", "fuzzing", "links"})
+BY_CHANCE = frozenset({"laws", "turned", "coverage", "stateful", "fuzzing", "links"})
+# What is shared out among shards as the laws are.
+BY_LAW = frozenset({"laws", "turned"})
 
 
 @dataclass
@@ -249,9 +251,9 @@ class Run:
         return True
 
     def _sharded(self, context: Context, name: str) -> Context:
-        """Leave to the other shards what is theirs; laws are shared out by themselves."""
+        """Leave to the other shards what is theirs; laws are shared out where they are chosen."""
         part, parts = self.plan.shard
-        if parts == 1 or name == "laws":
+        if parts == 1 or name in BY_LAW:
             return context
         mine, wanted = frozenset(PHASES[name].units(context)[part - 1 :: parts]), context.wanted
         return replace(context, wanted=lambda unit: unit in mine and wanted(unit))
