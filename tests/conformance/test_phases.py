@@ -1,9 +1,11 @@
 import random
+from dataclasses import replace
 
 import pytest
 
 from conformance.contract import load
 from conformance.engine import Plan, Run
+from conformance.phases import PHASES
 from conformance.phases.cases import mutated
 from conformance.profiles import PROFILES
 from conformance.strategies import right, right_bodies, wrong_bodies
@@ -102,3 +104,20 @@ def test_broken_http_finds_fault_with_no_correct_vault() -> None:
 
 def test_a_vault_that_fails_on_broken_http_is_found() -> None:
     assert judged_over_a_port("chunk_500") == ["VLT-ROB-01:bad chunk"]
+
+
+@pytest.mark.parametrize("parts", [2, 5])
+def test_shards_together_have_every_unit_of_every_phase_once(parts: int) -> None:
+    def units(shard: tuple[int, int]) -> list[str]:
+        url = "http://127.0.0.1:1"
+        plan = Plan(load(), HttpTransport(url), url, APPLICATIONS, PROFILES["quick"], 1, "shards")
+        run = Run(replace(plan, shard=shard))
+        found = []
+        for name in PROFILES["quick"].phases:
+            context = run._sharded(run.context(name), name)
+            found += [u for u in PHASES[name].units(context) if context.wanted(u)]
+        return found
+
+    shared = [unit for part in range(1, parts + 1) for unit in units((part, parts))]
+
+    assert sorted(shared) == sorted(units((1, 1)))
