@@ -26,6 +26,7 @@ from mockvault.delivery.webhooks import DELIVERY, EXPIRY, Webhooks
 from mockvault.domain.clock import ClockState, ControlledClock
 from mockvault.domain.entities import Connection, Consumer, CustomMapping, LogEntry
 from mockvault.domain.events import ConnectionChange
+from mockvault.domain.history import CallHistory
 from mockvault.domain.ids import IdSource
 from mockvault.domain.timers import Timer, Timers
 from mockvault.replication.turns import Turns
@@ -44,6 +45,7 @@ STORE_CHANGES = (
     "put_mapping",
     "delete_mapping",
     "count_call",
+    "put_history",
     "log",
     "put_secret",
     "take_secret",
@@ -115,6 +117,12 @@ class RecordedStore(MemoryStore):
         self._turns.enter()
         super().count_call(consumer_id, kind, time, calls)
         self._did("count_call", consumer_id, kind, time, calls)
+
+    def put_history(self, consumer_id: str, kind: str, history: CallHistory) -> None:
+        """Have the calls of a kind that were counted before."""
+        self._turns.enter()
+        super().put_history(consumer_id, kind, history)
+        self._did("put_history", consumer_id, kind, history)
 
     def log(self, entry: LogEntry) -> None:
         """Keep a log entry as the newest of its consumer."""

@@ -146,19 +146,30 @@ def test_what_was_acknowledged_survives_a_kill_of_every_process(tmp_path: Path) 
         assert set(acknowledged) <= all_consumers(http)
 
 
-def test_a_worker_that_dies_is_replaced_and_keeps_nobody_waiting(shared: Running) -> None:
-    before = children(shared.process.pid)
-
+def test_a_worker_that_dies_is_replaced_whether_it_led_or_not_and_a_signal_stops_all(
+    shared: Running, webhook_sink: WebhookSink, store: str
+) -> None:
+    first = children(shared.process.pid)
     with asking(shared) as http:
-        os.kill(before[0], signal.SIGKILL)
-        for _ in range(20):
-            assert http.get("/vault/consumers").status_code == 200
-        deadline = time.monotonic() + 30
-        while len(now := children(shared.process.pid)) < 2 or now == before:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-    assert len(before) == 2
-    assert f"worker {before[0]} ended by signal 9" in shared.log()
+        hook = {"delivery_url": webhook_sink.url, "events": ["vault.connection.updated"]}
+        assert http.post("/_mock/apps/mock-app/webhooks", json=hook).status_code == 201
+        for number, pid in enumerate(first, 1):
+            os.kill(pid, signal.SIGKILL)
+            for _ in range(5):
+                assert http.get("/vault/consumers").status_code == 200
+            body = {"metadata": {"number": number}}
+            patched = http.patch("/vault/connections/crm/salesforce", json=body)
+            assert patched.status_code == 200
+            webhook_sink.wait_for(number)
+            deadline = time.monotonic() + 30
+            while pid in (now := children(shared.process.pid)) or len(now) < 2:
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            assert f"worker {pid} ended by signal 9" in shared.log()
+
+    is_file = store.startswith("sqlite")
+    assert shared.stop(signal.SIGTERM if is_file else signal.SIGINT) == 0
+    assert not any(Path(f"/proc/{pid}").exists() for pid in now)
 
 
 def test_an_event_is_delivered_once_by_whichever_worker_it_was_raised(
@@ -192,17 +203,6 @@ def test_time_that_is_advanced_at_any_worker_is_every_workers_time(shared: Runni
             shown = [http.get(clock).json()["now"] for _ in range(3)]
             assert set(shown) == {moved.json()["now"]}
     assert shown[0] == "2030-01-01T04:00:00.000Z"
-
-
-@pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_stops_all_workers(tmp_path: Path, name: signal.Signals) -> None:
-    arguments = ["--store", sqlite_url(tmp_path), "--workers", "2", "--log-format", "none"]
-    with running(tmp_path, *arguments) as mock:
-        pids = children(mock.process.pid)
-        assert mock.stop(name) == 0
-
-    for pid in pids:
-        assert not Path(f"/proc/{pid}").exists()
 
 
 def test_workers_stop_when_their_parent_is_killed(tmp_path: Path) -> None:

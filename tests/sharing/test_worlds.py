@@ -1,6 +1,8 @@
 """One world in several workers: what is asked of any of them is answered as one mock would."""
 
 import json
+import socket
+import sqlite3
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,8 +12,10 @@ from hypothesis import strategies as st
 
 from mockvault.app import MockVault, create_app
 from mockvault.domain.entities import Application
+from mockvault.embedding import RunningMock
 from mockvault.replication import replica
 from mockvault.settings import Settings
+from mockvault.store.shared import StoreLost
 from tests.asgi import NOT_GIVEN, Client, consumer_path, loop, place
 from tests.engines import InTurn, served_over, sqlite_url
 
@@ -105,7 +109,7 @@ def several(request: pytest.FixtureRequest, tmp_path_factory: Any) -> Any:
 
 
 @settings(
-    max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 @given(steps=st.lists(STEPS, max_size=25))
 def test_any_history_reads_at_three_workers_as_it_does_at_one(
@@ -222,10 +226,6 @@ def test_no_answer_leaves_before_the_log_has_what_it_tells_of(
 def test_where_the_store_fails_the_answer_is_503_and_nothing_of_it_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    import sqlite3
-
-    from mockvault.store.shared import StoreLost
-
     app = worker(sqlite_url(tmp_path))
     assert app.shared is not None
     client = Client(app)
@@ -247,5 +247,63 @@ def test_where_the_store_fails_the_answer_is_503_and_nothing_of_it_stays(
     assert client("GET", "/vault/consumers/lost").status == 404
     assert client("POST", "/vault/consumers", {"consumer_id": "kept"}).status == 200
     assert app.health.unexpected_errors == 0
+    assert "could not be written" in caplog.text
+    app.close()
+
+
+def answers_to(url: str, sent: bytes) -> list[bytes]:
+    """Send bytes on one connection; return the heads of all that comes back until its end."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), 10) as sock:
+        sock.sendall(sent)
+        sock.shutdown(socket.SHUT_WR)
+        received = b""
+        while piece := sock.recv(65_536):
+            received += piece
+    return [b"HTTP/1.1 " + each for each in received.split(b"HTTP/1.1 ")[1:]]
+
+
+def raw(client: Client, method: str, path: str) -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "host: 127.0.0.1"]
+    lines += [f"{name}: {value}" for name, value in client.headers().items()]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n"
+
+
+def test_answers_that_wait_for_the_end_of_a_turn_leave_in_the_order_of_their_requests(
+    tmp_path: Path,
+) -> None:
+    app = worker(sqlite_url(tmp_path))
+    client = Client(app)
+    asked = [raw(client, "GET", path) for path in ("/vault/consumers", "/vault/consumers/none")]
+    with RunningMock(app=app) as mock:
+        for _ in range(2):  # the second time the bytes are known
+            told = answers_to(mock.url, asked[0] + asked[1] + asked[0] + b"no request\r\n\r\n")
+            assert [int(each[9:12]) for each in told] == [200, 404, 200, 400]
+    app.close()
+
+
+def test_an_answer_that_waited_is_503_where_its_turn_could_not_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = worker(sqlite_url(tmp_path))
+    assert app.shared is not None
+    log, client = app.shared.turns.log, Client(app)
+    asked = raw(client, "GET", "/vault/consumers")
+
+    def fail(_: bytes) -> int:
+        log.give_turn()
+        raise StoreLost("world.db: database or disk is full")
+
+    with RunningMock(app=app) as mock:
+        with monkeypatch.context() as patched:
+            patched.setattr(log, "append", fail)
+            told = answers_to(mock.url, asked + asked)
+        after = answers_to(mock.url, asked)
+
+    assert [int(each[9:12]) for each in told] == [503, 503]
+    head, _, body = told[0].partition(b"\r\n\r\n")
+    assert b"retry-after: 1" in head
+    assert json.loads(body)["type_name"] == "ServiceUnavailableError"
+    assert [int(each[9:12]) for each in after] == [200]
     assert "could not be written" in caplog.text
     app.close()
