@@ -23,11 +23,12 @@ from tests.bench.chart import chart
 from tests.bench.rounds import Effort, cpu_of_command, measured
 from tests.bench.servers import Absent, Server, keep_off_first_core, running
 from tests.bench.testers import compared
+from tests.bench.worlds import grown
 
 HERE = Path(__file__).parent
 README = HERE.parent.parent / "README.md"
 OUT = HERE / "out"
-WHOLE = Effort(rounds=5, seconds=0.4, starts=3)
+WHOLE = Effort(rounds=3, seconds=0.3, starts=3)
 QUICK = Effort(rounds=2, seconds=0.15, starts=1)
 
 
@@ -39,7 +40,9 @@ def main() -> None:
         "--alone", action="store_true", help="go before all else on the machine; only root may"
     )
     parser.add_argument("--only", metavar="NAME", help="leave out servers whose name has it not")
-    parser.add_argument("--no-tester", action="store_true", help="leave the testers out")
+    parser.add_argument(
+        "--no-rest", action="store_true", help="leave growing worlds and the testers out"
+    )
     parser.add_argument(
         "--publish", action="store_true", help="write figures, chart and table into the tree"
     )
@@ -51,7 +54,7 @@ def main() -> None:
     if chosen.publish and chosen.only:
         parser.error("what is published is whole: leave --only out")
     effort = replace(QUICK if chosen.quick else WHOLE, alone=chosen.alone)
-    figures = found(effort, only=chosen.only, with_tester=not chosen.no_tester)
+    figures = found(effort, only=chosen.only, with_rest=not chosen.no_rest)
     print(tables.report(figures))
     OUT.mkdir(exist_ok=True)
     (OUT / "figures.json").write_text(as_text(figures))
@@ -60,10 +63,12 @@ def main() -> None:
         publish(figures)
 
 
-def found(effort: Effort, *, only: str | None, with_tester: bool) -> dict[str, Any]:
+def found(effort: Effort, *, only: str | None, with_rest: bool) -> dict[str, Any]:
     """Return the figures of a run."""
     keep_off_first_core()
     began, machine = time.perf_counter(), Machine.now()
+    worlds = grown(effort, say) if with_rest else None
+    tester = compared(effort, say) if with_rest else None
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         with running(roster.ours()[0], {}) as mock:
@@ -71,7 +76,7 @@ def found(effort: Effort, *, only: str | None, with_tester: bool) -> dict[str, A
         made = roster.material(given, folder)
         servers: list[Server] = []
         absent: list[Absent] = []
-        for each in (*roster.ours(), *roster.peers(made)):
+        for each in (*roster.ours(), *roster.others(made)):
             if isinstance(each, Absent):
                 absent.append(each)
                 say(f"{each.name} is left out: {each.reason}")
@@ -104,7 +109,8 @@ def found(effort: Effort, *, only: str | None, with_tester: bool) -> dict[str, A
         "servers": rows,
         "absent": [{"name": each.name, "reason": each.reason} for each in absent],
         "commands": commands,
-        "tester": compared(effort, say) if with_tester else None,
+        "worlds": worlds,
+        "tester": tester,
     }
     figures["method"]["whole_run_s"] = round(time.perf_counter() - began)
     own = sum(os.times()[:4])

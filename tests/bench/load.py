@@ -263,21 +263,23 @@ def measure(
     numbers: Callable[[], int],
     *,
     alone: bool = False,
+    may_go_first: bool = True,
 ) -> Measured:
     """Keep a server busy for a while, then ask it over one connection; return what it cost.
 
     `pids` are the processes whose trees are the server; `numbers` gives what COUNTER becomes; with
-    `alone` both go before all other processes meanwhile, which they do for latencies anyhow.
+    `alone` both go before all other processes meanwhile, which they do for latencies anyhow, unless
+    they may not.
     """
 
     async def both() -> Measured:
         _, _, _, first = await _window(pids, port, request, 1, seconds / 5, numbers)
         connections = 32 if percentile(first, 0.5) < SLOW else 4
-        with undisturbed(pids) if alone else contextlib.nullcontext():
+        with undisturbed(pids) if alone and may_go_first else contextlib.nullcontext():
             used, took, answered, _ = await _window(
                 pids, port, request, connections, seconds, numbers
             )
-        with undisturbed(pids):
+        with undisturbed(pids) if may_go_first else contextlib.nullcontext():
             _, _, _, latencies = await _window(pids, port, request, 1, seconds / 2, numbers)
         return Measured(
             cpu_us=used / answered * 1e6,

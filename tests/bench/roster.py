@@ -1,13 +1,16 @@
 """Who is measured: the mock in its modes, and the peers, each installed here where it can be."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
+from sqlite3 import sqlite_version
 from typing import Any
 from uuid import UUID
 
@@ -59,7 +62,7 @@ def material(given: dict[str, Any], folder: Path) -> Material:
     found.answers.write_text(json.dumps(given))
     document = yaml.load(SPEC.read_bytes(), yaml.CSafeLoader)
     found.spec_json.write_text(json.dumps(document, default=str))
-    found.spec.write_text(yaml.safe_dump(_with_examples(document, given)))
+    found.spec.write_text(yaml.dump(_with_examples(document, given), Dumper=yaml.CSafeDumper))
     found.mockoon.write_text(json.dumps(_mockoon(given)))
     return found
 
@@ -142,22 +145,6 @@ def _mockoon(given: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def ours() -> tuple[Server, ...]:
-    """Return the mock in each of its modes."""
-    serve = (*_python("-m", "mockvault", "serve"), "--port", "{port}", "--log-format", "none")
-    found = VERSION
-    return (
-        Server(PLAIN, found, serve, "answers are made valid, not judged again", is_ours=True),
-        Server(
-            VALIDATED,
-            found,
-            (*serve, "--validate-responses"),
-            "each answer is judged by the contract too",
-            is_ours=True,
-        ),
-    )
-
-
 PLAIN = "mockvault"
 VALIDATED = "mockvault, answers validated"
 SQLITE = "mockvault, SQLite"
@@ -170,6 +157,58 @@ CONNEXION = "connexion, stock, validated"
 BACKEND = "openapi-backend"
 PRISM = "Prism, static"
 MOCKOON = "Mockoon"
+
+
+def ours() -> tuple[Server, ...]:
+    """Return the mock as it is served, and as it judges its own answers too."""
+    return (
+        _ours(PLAIN, "answers are made valid, not judged again"),
+        _ours(VALIDATED, "each answer is judged by the contract too", "--validate-responses"),
+    )
+
+
+def _ours(
+    name: str, unequal: str, *flags: str, helper: tuple[str, ...] = (), engine: str = ""
+) -> Server:
+    serve = ("-m", "mockvault", "serve", "--port", "{port}", "--log-format", "none", *flags)
+    told = f"{VERSION}, {engine}" if engine else VERSION
+    return Server(
+        name,
+        told,
+        _python(*serve),
+        unequal,
+        is_ours=True,
+        helper=helper,
+        may_go_first="sqlite" not in " ".join(flags),
+    )
+
+
+def _sqlite(_: Material) -> Server:
+    store = ("--store", "sqlite:///{folder}/mock.db")
+    return _ours(SQLITE, "worlds kept in a file", *store, engine=f"SQLite {sqlite_version}")
+
+
+def _workers(_: Material) -> Server:
+    flags = ("--store", "sqlite:///{folder}/mock.db", "--workers", "2")
+    unequal = "two processes that share a file, on one core here"
+    return _ours(WORKERS, unequal, *flags, engine=f"SQLite {sqlite_version}")
+
+
+def _redis(_: Material) -> Server:
+    binary = shutil.which("redis-server") or shutil.which("valkey-server")
+    if binary is None:
+        raise CannotBeHad("neither redis-server nor valkey-server is there")
+    if find_spec("redis") is None:
+        raise CannotBeHad("the Python package redis is not there")
+    options = ("--save", "", "--appendonly", "no", "--dir", "{folder}", "--bind", "127.0.0.1")
+    found = re.search(r"v=([\d.]+)", _told([binary, "--version"]) or "")
+    return _ours(
+        REDIS,
+        "worlds kept in Redis, whose own CPU time is counted too",
+        *("--store", "redis://127.0.0.1:{helper_port}/0"),
+        helper=(binary, "--port", "{helper_port}", *options),
+        engine=f"{Path(binary).name} {found[1] if found else ''}".strip(),
+    )
 
 
 def _python(*arguments: str) -> tuple[str, ...]:
@@ -230,6 +269,9 @@ def _backend(_: Material) -> Server:
 
 
 MAKERS: dict[str, Callable[[Material], Server]] = {
+    SQLITE: _sqlite,
+    WORKERS: _workers,
+    REDIS: _redis,
     STATIC: _static,
     STARLETTE: _starlette,
     FASTAPI: _fastapi,
@@ -240,8 +282,8 @@ MAKERS: dict[str, Callable[[Material], Server]] = {
 }
 
 
-def peers(made: Material) -> Iterator[Server | Absent]:
-    """Yield every peer; one that cannot be installed says so instead."""
+def others(made: Material) -> Iterator[Server | Absent]:
+    """Yield the mock over each store, and every peer; what cannot be had here says so instead."""
     for name, make in MAKERS.items():
         try:
             yield make(made)

@@ -75,7 +75,13 @@ def measured(
                         continue
                     asked = call.request(one.server.refuses_with if call.status == 400 else None)
                     found = measure(
-                        one.pids, one.port, asked, effort.seconds, numbers, alone=effort.alone
+                        one.pids,
+                        one.port,
+                        asked,
+                        effort.seconds,
+                        numbers,
+                        alone=effort.alone,
+                        may_go_first=one.server.may_go_first,
                     )
                     windows[one.server.name][call.letter].append(found)
         used += sum(cpu_seconds(each.pids) for each in alive)

@@ -23,7 +23,8 @@ class Server:
     """A server to measure.
 
     `skips` are the letters of the calls that it has no answer for, `helper` is a process that works
-    for it and is counted with it, `unequal` says what it does less or more than the mock. In both
+    for it and is counted with it, `may_go_first` is not so where it waits for the kernel to write a
+    file, which then has no turn; `unequal` says what it does less or more than the mock. In both
     commands {port}, {helper_port} and {folder} (a new, empty one) are filled in.
     """
 
@@ -36,6 +37,7 @@ class Server:
     environment: dict[str, str] = field(default_factory=dict)
     is_ours: bool = False
     helper: tuple[str, ...] = ()
+    may_go_first: bool = True
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.bench import roster
 from tests.bench.targets import Figures, judged, ratio
+from tests.bench.testers import OVER_HTTP
 
 BEGIN, END = "<!-- figures: begin, written by make bench -->", "<!-- figures: end -->"
 CHART = "tests/bench/chart.svg"
@@ -176,7 +177,11 @@ def _testers(figures: Figures) -> str:
         f"{name} {run['rate']:,.0f} ({run['cases'] / run['cpu_s']:,.0f} a CPU second)"
         for name, run in tester["runs"].items()
     )
-    return f"Cases judged a second, with profile {tester['profile']}: {told}."
+    own = tester["runs"][OVER_HTTP]["own_rate"]
+    return (
+        f"Cases judged a second, with profile {tester['profile']}: {told}; by strategies of"
+        f" conformance's own ({', '.join(tester['own_phases'])}) {own:,.0f}."
+    )
 
 
 def peer_rows(figures: Figures) -> list[list[str]]:

@@ -65,7 +65,13 @@ def ratio_of_calls(figures: Figures, dear: tuple[str, str], cheap: tuple[str, st
 
 def judged(figures: Figures) -> list[Verdict]:
     """Return the verdict on every promise, in order."""
-    return [*_beside_peers(figures), *_among_ours(figures), *_starts(figures), *_tester(figures)]
+    return [
+        *_beside_peers(figures),
+        *_among_ours(figures),
+        *_starts(figures),
+        *_worlds(figures),
+        *_tester(figures),
+    ]
 
 
 def told(figures: Figures) -> list[dict[str, Any]]:
@@ -141,11 +147,33 @@ def _starts(figures: Figures) -> Iterator[Verdict]:
         yield Verdict(promise, AT_MOST, bound, "s", (), (commands[key],))
 
 
+def _worlds(figures: Figures) -> Iterator[Verdict]:
+    worlds = figures["worlds"]
+    ratios, longest, sizes, weighed, collection = (), (), (), {}, ()
+    if worlds is not None:
+        ratios = tuple(worlds["ratios"].values())
+        longest = (max(worlds["longest_ms"].values()),)
+        sizes, weighed = worlds["sizes"], worlds["bytes"]
+        collection = (worlds["collection_ms"],)
+    largest, least = (f"{sizes[-1]:,}", f"{sizes[0]:,}") if sizes else ("many", "few")
+    promise = f"an operation with {largest} consumers costs, of one with {least}"
+    yield Verdict(promise, AT_MOST, 1.3, TIMES, (), ratios)
+    yield Verdict("the longest of these", AT_MOST, 5.0, "ms", (), longest)
+    for name in ("consumer", "connection"):
+        seen = (weighed[name],) if name in weighed else ()
+        yield Verdict(f"one more {name}", AT_MOST, 1000.0, "bytes", (), seen)
+    yield Verdict("the longest garbage collection", AT_MOST, 5.0, "ms", (), collection)
+
+
 def _tester(figures: Figures) -> Iterator[Verdict]:
     tester = figures["tester"]
-    for what, key in (("a second", "rate_ratio"), ("a CPU second of the tester", "cpu_ratio")):
+    for what, key in (
+        ("by its own strategies, a second", "own_ratio"),
+        ("with profile quick, a second", "rate_ratio"),
+        ("with profile quick, a CPU second of the tester", "cpu_ratio"),
+    ):
         seen = () if tester is None else (tester[key],)
-        promise = f"cases that conformance judges {what}, of Schemathesis's"
+        promise = f"cases judged by conformance {what}, of Schemathesis's"
         yield Verdict(promise, AT_LEAST, 4.0, TIMES, (), seen)
 
 

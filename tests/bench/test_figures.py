@@ -13,7 +13,8 @@ from tests.bench.__main__ import HERE, README, as_text
 from tests.bench.calls import CALLS
 from tests.bench.chart import chart
 from tests.bench.load import Measured
-from tests.bench.rounds import summed_up
+from tests.bench.rounds import summed_up as summed_up_windows
+from tests.bench.worlds import summed_up
 
 KEPT = json.loads((HERE / "figures.json").read_text())
 
@@ -40,6 +41,7 @@ def figures_of(**calls_by_name: dict[str, Any]) -> dict[str, Any]:
         ],
         "commands": {"--help": 0.1, "--version": 0.2, "cold start": 1.0},
         "tester": None,
+        "worlds": None,
     }
 
 
@@ -81,13 +83,36 @@ def test_what_was_not_measured_is_neither_kept_nor_broken() -> None:
     assert by_promise["mockvault --version, CPU"].reached is False
 
 
+def test_worlds_are_judged_by_the_operation_that_grows_most() -> None:
+    calls = {call.letter: a_call(10, 10) for call in CALLS}
+    row = {"name": "consumersAll", "ratio": 1.004, "max": 4.001}
+    worlds = summed_up(
+        {
+            "sizes": [100, 10_000],
+            "rows": [row, {"name": "logsAll", "ratio": 1.4, "max": 6.0}],
+            "bytes": {"consumer": 739.2, "connection": 1200.0},
+            "after": {"longest": 0.002},
+        }
+    )
+    figures = {**figures_of(ours=calls, plain=calls), "worlds": worlds}
+
+    by_promise = {each.promise: each.reached for each in targets.judged(figures)}
+
+    assert worlds["ratios"] == {"consumersAll": 1.0, "logsAll": 1.4}
+    assert by_promise["an operation with 10,000 consumers costs, of one with 100"] is False
+    assert by_promise["the longest of these"] is False
+    assert by_promise["one more consumer"] is True
+    assert by_promise["one more connection"] is False
+    assert by_promise["the longest garbage collection"] is True
+
+
 def test_a_call_is_summed_up_by_its_medians_and_its_quietest_round() -> None:
     windows = [
         Measured(cpu_us=cpu, rate=rate, busy=0.9, connections=32, p50_ms=p50, p99_ms=p99)
         for cpu, rate, p50, p99 in ((10, 5, 1, 9), (30, 7, 2, 4), (20, 6, 3, 8))
     ]
 
-    found = summed_up(windows)
+    found = summed_up_windows(windows)
 
     assert (found["cpu_us"], found["rate"]) == (20, 6)
     assert found["by_round"] == [10, 30, 20]
@@ -98,7 +123,7 @@ def test_the_kept_figures_are_of_the_current_shape() -> None:
     assert KEPT["calls"] == {call.letter: call.name for call in CALLS}
     told = [each["name"] for each in (*KEPT["servers"], *KEPT["absent"])]
     assert sorted(told) == sorted([*(each.name for each in roster.ours()), *roster.MAKERS])
-    assert {"taken", "machine", "seeds", "method", "commands", "tester"} <= set(KEPT)
+    assert {"taken", "machine", "seeds", "method", "commands", "tester", "worlds"} <= set(KEPT)
     for server in KEPT["servers"]:
         assert server["version"]
         assert server["unequal"]

@@ -45,7 +45,7 @@ def test_peers_are_given_the_answers_of_the_mock(client: Client, tmp_path: Path)
     made = roster.material(given, tmp_path)
 
     assert json.loads(made.answers.read_text()) == given
-    document = yaml.safe_load(made.spec.read_text())
+    document = yaml.load(made.spec.read_bytes(), yaml.CSafeLoader)
     routes = json.loads(made.mockoon.read_text())["routes"]
     for call, route in zip(ANSWERED, routes, strict=True):
         answer = document["paths"][call.template][call.method.lower()]["responses"]["200"]
@@ -95,7 +95,7 @@ def test_a_peer_that_cannot_be_had_is_named_with_the_reason(
     monkeypatch.setattr(roster, "MAKERS", {"Somebody": refuse})
     made = roster.Material(tmp_path, tmp_path, tmp_path, tmp_path)
 
-    assert list(roster.peers(made)) == [Absent("Somebody", "no network")]
+    assert list(roster.others(made)) == [Absent("Somebody", "no network")]
 
 
 def test_a_server_that_ends_at_once_is_not_waited_for() -> None:
@@ -105,7 +105,22 @@ def test_a_server_that_ends_at_once_is_not_waited_for() -> None:
         pass
 
 
-def test_the_end_of_a_run_is_found_among_its_events() -> None:
-    text = '{"event": "Progress", "requests": 1}\n{"event": "RunFinished", "requests": 2}\n'
+def test_the_rate_of_its_own_strategies_is_that_of_its_own_phases() -> None:
+    events = [
+        {"event": "PhaseStarted", "phase": "laws"},
+        {"event": "Progress", "requests": 100},
+        {"event": "PhaseFinished", "phase": "laws", "seconds": 2.0},
+        {"event": "PhaseStarted", "phase": "coverage"},
+        {"event": "Progress", "requests": 110},
+        {"event": "PhaseFinished", "phase": "coverage", "seconds": 50.0},
+        {"event": "PhaseStarted", "phase": "stateful"},
+        {"event": "Progress", "requests": 310},
+        {"event": "PhaseFinished", "phase": "stateful", "seconds": 1.0},
+        {"event": "RunFinished", "requests": 320, "seconds": 54.0},
+    ]
 
-    assert finished(text)["requests"] == 2
+    text = "\n".join(map(json.dumps, events))
+
+    assert finished(text) == {"cases": 320, "seconds": 54.0, "own_rate": 100}
+    with pytest.raises(ValueError, match="did not finish"):
+        finished(text.rpartition("\n")[0])

@@ -32,6 +32,8 @@ CHECKS = (
 )
 OVER_HTTP, IN_PROCESS = "conformance, over HTTP", "conformance, in process"
 SCHEMATHESIS = "Schemathesis, over HTTP"
+OWN = ("laws", "stateful")
+"""The phases of `conformance` whose cases no generator of Schemathesis makes."""
 _GENERATED = re.compile(r"(\d[\d,]*) generated")
 _TOOK = re.compile(r"in ([\d.]+)s =+\s*$")
 
@@ -41,6 +43,7 @@ def compared(effort: Effort, say: Callable[[str], None]) -> dict[str, Any]:
     rounds = max(1, effort.rounds // 2)
     found: dict[str, list[dict[str, float]]] = {OVER_HTTP: [], IN_PROCESS: [], SCHEMATHESIS: []}
     rate_ratios: list[float] = []
+    own_ratios: list[float] = []
     cpu_ratios: list[float] = []
     for number in range(rounds):
         say(f"testers, round {number + 1} of {rounds}")
@@ -55,13 +58,16 @@ def compared(effort: Effort, say: Callable[[str], None]) -> dict[str, Any]:
         for name, one in ((OVER_HTTP, ours), (IN_PROCESS, alone), (SCHEMATHESIS, theirs)):
             found[name].append(one)
         rate_ratios.append(rate(ours) / rate(theirs))
+        own_ratios.append(ours["own_rate"] / rate(theirs))
         cpu_ratios.append(ours["cases"] / ours["cpu_s"] / (theirs["cases"] / theirs["cpu_s"]))
     return {
         "versions": {"conformance": _own_version(), "schemathesis": version("schemathesis")},
         "profile": "quick",
         "checks": list(CHECKS),
         "runs": {name: _middle(rows) for name, rows in found.items()},
+        "own_phases": list(OWN),
         "rate_ratio": round(median(rate_ratios), 1),
+        "own_ratio": round(median(own_ratios), 1),
         "cpu_ratio": round(median(cpu_ratios), 1),
     }
 
@@ -73,7 +79,7 @@ def rate(run: dict[str, float]) -> float:
 
 def _middle(rows: list[dict[str, float]]) -> dict[str, float]:
     middle = {key: round(median(row[key] for row in rows), 2) for key in rows[0]}
-    return {**middle, "rate": round(median(rate(row) for row in rows))}
+    return {**middle, "rate": round(median(rate(row) for row in rows), 1)}
 
 
 def _own_version() -> str:
@@ -91,15 +97,34 @@ def over_http(url: str, *, alone: bool) -> dict[str, float]:
         command += [*credentials, *other, "--profile", "quick", "--seed", "1", "--quiet"]
         _, cpu = _timed([*command, "--report-dir", folder], alone=alone)
         text = (Path(folder) / "events.ndjson").read_text(encoding="utf-8")
-    ended = finished(text)
-    return {"cases": ended["requests"], "seconds": ended["seconds"], "cpu_s": cpu}
+    return {**finished(text), "cpu_s": cpu}
 
 
-def finished(text: str) -> dict[str, Any]:
-    """Return the last event of a run from its events, a line each."""
-    events = [json.loads(line) for line in text.splitlines()]
-    ended: dict[str, Any] = next(each for each in events if each["event"] == "RunFinished")
-    return ended
+def finished(text: str) -> dict[str, float]:
+    """Return what a run tells of itself by its events, a line each.
+
+    These are its cases and seconds, and the cases a second of the phases whose strategies are its
+    own.
+    """
+    phase, began, sent = "", 0, 0
+    own_cases, own_seconds = 0, 0.0
+    for line in text.splitlines():
+        event = json.loads(line)
+        match event["event"]:
+            case "PhaseStarted":
+                phase, began = event["phase"], sent
+            case "Progress":
+                sent = event["requests"]
+            case "PhaseFinished" if phase in OWN:
+                own_cases += sent - began
+                own_seconds += event["seconds"]
+            case "RunFinished":
+                return {
+                    "cases": event["requests"],
+                    "seconds": event["seconds"],
+                    "own_rate": round(own_cases / own_seconds) if own_seconds else 0,
+                }
+    raise ValueError("the run did not finish")
 
 
 def in_process(*, alone: bool) -> dict[str, float]:
@@ -112,7 +137,8 @@ def in_process(*, alone: bool) -> dict[str, float]:
 
 def schemathesis(url: str, seconds: int, *, alone: bool) -> dict[str, float]:
     """Judge a mock by `schemathesis run` for some seconds."""
-    command = [str(Path(sys.executable).parent / "schemathesis"), "run", str(roster.SPEC)]
+    start = "from schemathesis.cli import schemathesis; schemathesis()"
+    command = [sys.executable, "-W", "ignore", "-c", start, "run", str(roster.SPEC)]
     command += ["--url", url, "--seed", "1", "--continue-on-failure", "--no-color"]
     command += ["--max-time", str(seconds), "--checks", ",".join(CHECKS)]
     for header in ("Authorization: Bearer mock-api-key", "x-apideck-app-id: mock-app"):
