@@ -16,17 +16,20 @@ def clean(
     found = {} if found is None else found
     found.update(created=len(made), deleted=0, absent=0, residue=len(made))
     application_by_id = {a.id: a for a in target.applications}
-    for application_id, consumer_id in made:
-        application = application_by_id.get(application_id)
-        if application is None:
-            continue
-        who = Principal(application, consumer_id)
+    people = [Principal(application_by_id[a], c) for a, c in made if a in application_by_id]
+    deleted: dict[Principal, bool] = {}
+    for _ in range(2):  # the first call after an interruption may fail with what was interrupted
+        for who in [p for p in people if p not in deleted]:
+            try:
+                deleted[who] = target.call("consumersDelete", who).answer.is_good
+            except (TargetUnreachable, GuardRefused, BudgetSpent):
+                continue
+    for who, is_deleted in deleted.items():  # after all of them: where reads lag, one wait will do
         try:
-            first = target.call("consumersDelete", who).answer
             after = target.call("consumersOne", who).answer
         except (TargetUnreachable, GuardRefused, BudgetSpent):
             continue
         if after.is_refusal and after.status not in {401, 429}:
             found["residue"] -= 1
-            found["deleted" if first.is_good else "absent"] += 1
+            found["deleted" if is_deleted else "absent"] += 1
     return found

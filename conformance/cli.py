@@ -110,7 +110,8 @@ def _address(url: str) -> str:
     "capabilities",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Say what the deployment can do: consent=mock.",
+    help="Say what was not found out: consent=auto, mock, code or none;"
+    " mapping='api+service target_field_id …'.",
 )
 @click.option(
     "--waivers", "waiver_file", type=click.Path(path_type=Path), help="Default: conformance.toml."

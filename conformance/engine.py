@@ -393,7 +393,7 @@ class Run:
         shoulds = [f for f in self.failures if not f.must and not plan.strict]
         waived = [c for c in causes if plan.waivers.covers(c.failure)]
         causes = [c for c in causes if c not in waived]
-        areas = verdicts.areas([c.failure for c in causes], self.cases, self.judge.judged)
+        areas = verdicts.areas(causes, self.cases, self.judge.judged)
         spent = self.target.spent if self._round == 1 else ""
         return RunFinished(
             "interrupted" if stopped else "fails" if causes else "conforms",

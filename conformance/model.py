@@ -32,22 +32,18 @@ class Mind:
 
     connections: dict[Key, dict[Key, Held]] = field(default_factory=dict)
     metadata: dict[Key, dict[str, Any]] = field(default_factory=dict)
-    calls: dict[Key, int] = field(default_factory=dict)
 
     def exists(self, who: Key) -> bool:
-        """Whether the consumer is known to exist."""
+        """Whether the consumer is known to exist: from the first write for it that was served.
+
+        Whether a read makes it exist already is left open by the documents.
+        """
         return who in self.metadata
 
     def meet(self, who: Key) -> None:
-        """Note a consumer: it exists from its first use."""
+        """Note a consumer: it exists now."""
         self.metadata.setdefault(who, {})
         self.connections.setdefault(who, {})
-        self.calls.setdefault(who, 0)
-
-    def call(self, who: Key) -> None:
-        """Note a call that a consumer made and that was served."""
-        self.meet(who)
-        self.calls[who] += 1
 
     def describe(self, who: Key, metadata: Mapping[str, Any]) -> None:
         """Note metadata of a consumer."""
@@ -56,7 +52,7 @@ class Mind:
 
     def forget(self, who: Key) -> None:
         """Note that a consumer was deleted, and all that is its."""
-        for book in (self.metadata, self.connections, self.calls):
+        for book in (self.metadata, self.connections):
             book.pop(who, None)
 
     def held(self, who: Key, key: Key) -> Held | None:
@@ -77,8 +73,7 @@ class Mind:
 
     def drop(self, who: Key, key: Key) -> None:
         """Note a deletion of a connection."""
-        self.meet(who)
-        self.connections[who].pop(key, None)
+        self.connections.get(who, {}).pop(key, None)
 
 
 def states(facts: Facts, held: Held | None) -> frozenset[str]:
@@ -95,6 +90,8 @@ def states(facts: Facts, held: Held | None) -> frozenset[str]:
         return frozenset({"available"})
     missing = [name for name in facts.required if held.settings.get(name) in (None, "")]
     callable_ = {"callable", "invalid"} if facts.validates else {"callable"}
+    if not held.enabled:  # a fixture of 2022 shows it so
+        callable_ |= {"authorized"}
     if facts.auth_type == "oauth2":
         if not held.has_token:
             return frozenset({"added"})

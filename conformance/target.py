@@ -326,6 +326,7 @@ class Target:
         for application in self.applications:
             self.secrets.add(application.key, f"{application.label}_API_KEY")
         self.capabilities: dict[str, str] = {}
+        self.catalogues: dict[str, tuple[Any, ...]] = {}
         self.lag = 0.0
         self.requests = 0
         self.spent = ""
@@ -379,7 +380,7 @@ class Target:
                 fixed["x-apideck-consumer-id"] = who.consumer_id
         payload = raw
         if body is not UNSET:
-            payload = json.dumps(body).encode()
+            payload = encoded(body)
         if payload is not None:
             fixed["content-type"] = "application/json"
         fixed.update(headers or {})
@@ -507,6 +508,14 @@ class Target:
             text = self.secrets.hidden(request.body.decode("utf-8", "replace"))
             parts.append(f"--data-binary {_quoted(text if len(text) < 4000 else text[:4000])}")
         return " ".join(parts)
+
+
+def encoded(body: Any) -> bytes:
+    """Return a body as browsers send it: JSON in UTF-8, escaped only where it must be."""
+    try:
+        return json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        return json.dumps(body).encode()
 
 
 def _quoted(text: str) -> str:

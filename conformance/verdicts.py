@@ -22,12 +22,17 @@ def causes(failures: Sequence[Failure]) -> list[Cause]:
 
 
 def areas(
-    failures: Sequence[Failure], cases: Sequence[CaseJudged], checked: Mapping[str, int]
+    causes: Sequence[Cause], cases: Sequence[CaseJudged], checked: Mapping[str, int]
 ) -> dict[str, str]:
-    """Say of each area whether it conforms, fails, or was not judged."""
-    broken = {f.area for f in failures}
+    """Say of each area whether it conforms, fails, or was not judged.
+
+    Where nothing failed but what builds on a cause of another area, nobody knows yet.
+    """
+    broken = {c.failure.area for c in causes}
+    unknown = {f.area for c in causes for f in c.follows}
     judged = {c.area for c in cases if c.outcome in {"passed", "failed", "waived"}}
     judged |= {CHECKS[i].area for i, n in checked.items() if n and i in CHECKS}
+    judged -= unknown
     return {
         a: "fails" if a in broken else "conforms" if a in judged else "not judged" for a in AREAS
     }

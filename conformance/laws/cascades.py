@@ -17,6 +17,7 @@ _DEL = ("VLT-CSM-03", "VLT-CNX-02", "VLT-ISO-01", "VLT-ISO-02")
 def a_consumer_takes_its_connections_along(world: World) -> None:
     """A consumer that is deleted and comes back has no connection or setting of before."""
     who, connector = world.who(), world.plain()
+    world.consumer(who, metadata={"user_name": world.nonce})
     world.add(who, connector, settings=world.settings(connector), metadata={"mark": world.nonce})
     others = [c for c in world.catalogue if c.service_id != connector.service_id][:3]
     for other in others:
@@ -34,6 +35,8 @@ def a_consumer_takes_its_connections_along(world: World) -> None:
     world.expect(not (item.get("settings") or {}), "settings", "none", item.get("settings"))
     mark = (item.get("metadata") or {}).get("mark")
     world.expect(mark is None, "metadata", "none", mark)
+    name = (world.call("consumersOne", who).item.get("metadata") or {}).get("user_name")
+    world.expect(name is None, "consumer", "no user_name of before", name)
 
 
 @law("VLT-CAS-02", "cascades", _ALL, builds_on=("VLT-CSM-03", "VLT-MAP-01", "VLT-ISO-07"))
@@ -82,7 +85,8 @@ def only_that_consumer_is_deleted(world: World) -> None:
 def a_connection_takes_its_settings_along(world: World) -> None:
     """A connection that is deleted and added again has no setting of before."""
     who, connector = world.who(), world.plain()
-    world.add(who, connector, settings=world.settings(connector), metadata={"mark": world.nonce})
+    settings = {**world.settings(connector), "extra": world.nonce}
+    world.add(who, connector, settings=settings, metadata={"mark": world.nonce})
     world.call("connectionsDelete", who, **connector.path)
     world.add(who, connector)
     item = world.one(who, connector)
@@ -95,6 +99,8 @@ def a_connection_takes_its_settings_along(world: World) -> None:
         if isinstance(f, dict) and world.nonce in str(f.get("value"))
     ]
     world.expect(not filled, "form fields", "no value of before", filled)
+    mark = (item.get("metadata") or {}).get("mark")
+    world.expect(mark is None, "metadata", "none", mark)
 
 
 @law(

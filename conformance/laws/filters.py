@@ -95,6 +95,7 @@ def _is_sorted(names: list[str]) -> bool:
 def the_status_filter_gives_that_status(world: World) -> None:
     """`filter[status_code]` gives the log entries of that status, all of them, and no others."""
     who = world.who()
+    world.consumer(who)
     for _ in range(3):
         world.listed(who)
     for index in range(2):
@@ -118,6 +119,11 @@ def the_status_filter_gives_that_status(world: World) -> None:
         world.expect(page >= full, "page", f"{full} entries on a page of 2", f"{page} entries")
         seen = len([e for e in rows if "logs" not in str(e.get("path"))])
         world.expect(seen >= want, "all", f"{want} entries", f"{seen} entries")
+    for status in (299, 499):  # neighbours of those that there are
+        answer = world.call("logsAll", who, query={"filter[status_code]": status})
+        none = not answer.items or not answer.is_good
+        told = [e.get("status_code") for e in answer.items][:5]
+        world.expect(none, "neighbour", f"no entry, none is of {status}", told)
 
 
 @law(
@@ -130,6 +136,7 @@ def the_status_filter_gives_that_status(world: World) -> None:
 def excluded_apis_are_not_in_the_logs(world: World) -> None:
     """`filter[exclude_unified_apis]` leaves out the entries of each API named, only those."""
     who = world.who()
+    world.consumer(who)
     world.listed(who)
     all_of_them = world.logs(who)
     world.need(
@@ -181,6 +188,7 @@ def an_api_that_does_not_exist_has_no_connections(world: World) -> None:
 def two_filters_of_logs_give_what_fits_both(world: World) -> None:
     """A status and excluded APIs together give the entries that both let through."""
     who = world.who()
+    world.consumer(who)
     for index in range(2):
         world.listed(who)
         world.call(

@@ -3,6 +3,7 @@
 from typing import Any
 
 from conformance.laws.mappings import ground as mapping_ground
+from conformance.laws.oauth import link
 from conformance.laws.paging import listed_ids
 from conformance.laws.records import ALWAYS, vault_count
 from conformance.laws.registry import law
@@ -168,6 +169,8 @@ def logs_are_those_of_their_application(world: World) -> None:
 
 def _logs_apart(world: World, other: Principal) -> None:
     who = world.who("a")
+    world.consumer(who)
+    world.consumer(other)
     for _ in range(3):
         world.listed(who)
     world.listed(other)
@@ -236,7 +239,9 @@ def counts_are_those_of_their_consumer(world: World) -> None:
     who, others = world.who("a"), [world.who("b")]
     if len(world.target.applications) > 1:
         others.append(world.who("a", world.other_application))
+    world.consumer(who)
     for other in others:
+        world.consumer(other)
         world.listed(other)
     before = [(vault_count(world, other), _in_range(world, other)) for other in others]
     for _ in range(4):
@@ -318,6 +323,7 @@ def tokens_are_those_of_their_consumer(world: World) -> None:
     """An import, a consent and a revocation of one consumer change nothing for the others."""
     rows = [c for c in world.catalogue if c.redirects and not c.required]
     world.need(rows, "no connector asks for consent alone")
+    rows = [c for c in rows if world.is_shared(c)] or rows
     connector, actor = world.rng.choice(rows), world.who("a")
     others = [world.who("b")]
     if len(world.target.applications) > 1:
@@ -345,10 +351,7 @@ def tokens_are_those_of_their_consumer(world: World) -> None:
     unchanged("an import")
     if "consent" in world.target.capabilities:
         second = world.who("c")
-        world.add(second, connector)
-        url = world.one(second, connector).get("authorize_url")
-        world.need(isinstance(url, str), "no authorize_url")
-        world.consent(str(url))
+        world.consent(link(world, second, connector))
         unchanged("a consent")
 
 

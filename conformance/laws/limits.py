@@ -151,11 +151,12 @@ def _raw(world: World, who: Principal, aspect: str, body: bytes) -> None:
 
 @law("VLT-LIM-06", "limits", _ROBUST, "documented")
 def broken_bytes_are_refused(world: World) -> None:
-    """Invalid UTF-8, deep nesting, a lone surrogate and two MiB are no internal errors."""
+    """UTF-8 and what is none, deep nesting, a lone surrogate and two MiB are no internal errors."""
     who = world.who()
     world.consumer(who)
     deep = 60_000
     bodies = {
+        "emoji": '{"metadata": {"user_name": "Zoë 😀"}}'.encode(),
         "utf-8": b'{"metadata": {"user_name": "\xff\xfe"}}',
         "depth": b'{"metadata": ' + b"[" * deep + b"]" * deep + b"}",
         "surrogate": b'{"metadata": {"user_name": "\\ud800"}}',

@@ -36,14 +36,24 @@ def _ready(
 def link(world: World, who: Principal, connector: Connector, *, complete: bool = True) -> str:
     """Add a connection, fill what it asks for, and return its authorize link."""
     world.add(who, connector)
-    if complete and connector.required:
-        world.patch(who, connector, settings=world.settings(connector))
+    values = world.settings(connector) if complete else {}
+    values |= {n: v for n, v in wanted_before(world, connector).items() if n not in values}
+    if values:
+        world.patch(who, connector, settings=values)
     url = world.one(who, connector).get("authorize_url")
     world.need(
         isinstance(url, str) and state_of(str(url)),
         "the connection has no authorize_url with a state",
     )
     return str(url)
+
+
+def wanted_before(world: World, connector: Connector) -> dict[str, str]:
+    """Return values for the settings that authorization requires."""
+    return {
+        name: f"https://{world.nonce}.example.com" if "url" in name else f"shop{world.nonce}"
+        for name in connector.before
+    }
 
 
 def with_state(world: World, url: str, state: str) -> Request:
@@ -121,11 +131,8 @@ def a_link_waits_for_the_settings_it_needs(world: World) -> None:
     world.add(who, connector)
     url = world.one(who, connector).get("authorize_url")
     world.expect(not url, "early", "no authorize_url", url)
-    values = {
-        name: f"https://{world.nonce}.example.com" if "url" in name else f"shop{world.nonce}"
-        for name in connector.before
-    }
-    world.patch(who, connector, settings={**world.settings(connector), **values})
+    values = {**world.settings(connector), **wanted_before(world, connector)}
+    world.patch(who, connector, settings=values)
     url = world.one(who, connector).get("authorize_url")
     world.expect(url, "late", "an authorize_url", url)
 
@@ -149,7 +156,7 @@ def the_authorize_link_leads_to_the_provider(world: World) -> None:
         not answer.location.startswith(RETURN_URL), "skipped", "the provider first", answer.location
     )
     query = parse_qs(urlsplit(answer.location).query, keep_blank_values=True)
-    if "scope" in query or not world.target.is_own(answer.location):
+    if {"scope", "client_id"} & set(query) or not world.target.is_own(answer.location):
         world.expect(
             "leads:write" in unquote_plus(answer.location),
             "scope",
@@ -231,6 +238,57 @@ def a_denied_consent_is_told_and_changes_nothing(world: World) -> None:
     world.expect(state == before, "state", str(before), state)
 
 
+@law(
+    "VLT-OAU-22",
+    "oauth",
+    "state: names the consumer of the flow",
+    "documented",
+    builds_on=(*_CONSENT, "VLT-ISO-01"),
+)
+def flows_at_the_same_time_are_apart(world: World) -> None:
+    """Of two flows begun one after the other, each ends for its own consumer and address."""
+    rows = [c for c in world.catalogue if c.redirects and not c.required]
+    rows = rows or [c for c in world.catalogue if c.redirects]
+    world.need(rows, "no connector asks for consent")
+    connector, people = world.rng.choice(rows), [world.who("first"), world.who("second")]
+    places = [f"{RETURN_URL}?flow={world.nonce}{index}" for index in range(2)]
+    urls = [link(world, who, connector) for who in people]
+    steps = [world.until_callback(u, place) for u, place in zip(urls, places, strict=True)]
+    answer = world.send("connectionsCallback", steps[0])
+    for _ in range(3):
+        if answer.location.startswith(RETURN_URL) or not world.target.is_own(answer.location):
+            break
+        answer = world.send("provider", world.target.follow(answer.location))
+    flow = parse_qs(urlsplit(answer.location).query).get("flow")
+    world.expect(flow == [f"{world.nonce}0"], "place", places[0], answer.location)
+    states = [str(world.one(who, connector).get("state")) for who in people]
+    on = [state in {"callable", "authorized"} for state in states]
+    world.expect(on == [True, False], "consumer", "only the first is connected", states)
+
+
+@law(
+    "VLT-OAU-23",
+    "oauth",
+    "guide: connection states (added)",
+    builds_on=(*_LINK, "VLT-CNX-05", "VLT-CNX-10"),
+)
+def settings_alone_authorize_nothing(world: World) -> None:
+    """A connection that asks for consent is `added` until it is given, whatever is filled in."""
+    rows = [c for c in world.catalogue if c.redirects]
+    world.need(rows, "no connector asks for consent")
+    rows = [c for c in rows if c.required] or rows
+    who, connector = world.who(), world.rng.choice(rows)
+    link(world, who, connector)
+    state = world.one(who, connector).get("state")
+    world.expect(state == "added", "state", "added", state)
+
+
+def _told_back(world: World, location: str) -> None:
+    told = {"error_type", "error"} & set(parse_qs(urlsplit(location).query))
+    world.expect(location.startswith(RETURN_URL), "place", RETURN_URL, location)
+    world.expect(told, "error", "error_type on the redirect", location)
+
+
 @law("VLT-OAU-07", "oauth", _STATE, builds_on=_LINK)
 def an_altered_state_is_refused(world: World) -> None:
     """Authorize, callback and revoke refuse a state that is altered, unsigned or none."""
@@ -284,6 +342,7 @@ def a_state_is_bound_to_its_link(world: World) -> None:
     """A state is refused for another connector and for another application."""
     _, connector, url = _ready(world)
     others = [c for c in world.catalogue if c.redirects and c.service_id != connector.service_id]
+    others.sort(key=lambda c: c.unified_api != connector.unified_api)
     paths = []
     if others:
         paths.append(("service", others[0].service_id, world.application.id))
@@ -360,34 +419,13 @@ def a_redirect_never_leads_to_a_script(world: World) -> None:
 def the_callback_leads_to_no_other_place(world: World) -> None:
     """A redirect_uri on the callback is not followed; the final address is the given one."""
     _, _, url = _ready(world)
-    if world.target.capabilities.get("consent") is None:
-        raise NotJudged("no consent can be given here without a person (--capability consent=mock)")
-    first = world.target.follow(url)
-    way = world.target.capabilities["consent"]
-    more = (
-        ("redirect_uri", RETURN_URL),
-        *((("mock_consent", "approve"),) if way == "mock" else ()),
-    )
-    answer = world.send("connectionsAuthorize", replace(first, query=(*first.query, *more)))
-    if way == "code":
-        state = state_of(answer.location) or state_of(url)
-        step = Request("GET", "/vault/callback", (("state", state), ("code", "conformance-code")))
-    else:
-        step = world.target.follow(answer.location)
-    for _ in range(4):
-        if not step.path.endswith("/vault/callback"):
-            answer = world.send("provider", step)
-            world.need(world.target.is_own(answer.location), "the callback was not reached")
-            step = world.target.follow(answer.location)
-            continue
-        evil = replace(step, query=(*step.query, ("redirect_uri", "https://evil.example/steal")))
-        answer = world.send("connectionsCallback", evil)
-        host = urlsplit(answer.location).netloc
-        world.expect(host != "evil.example", "evil", RETURN_URL, answer.location)
-        if answer.is_refusal:
-            return
+    step = world.until_callback(url)
+    evil = replace(step, query=(*step.query, ("redirect_uri", "https://evil.example/steal")))
+    answer = world.send("connectionsCallback", evil)
+    host = urlsplit(answer.location).netloc
+    world.expect(host != "evil.example", "evil", RETURN_URL, answer.location)
+    if not answer.is_refusal:
         world.expect(answer.location.startswith(RETURN_URL), "place", RETURN_URL, answer.location)
-        return
 
 
 @law(

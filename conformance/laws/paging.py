@@ -260,6 +260,21 @@ def the_bounds_of_limit_hold(world: World) -> None:
             )
 
 
+def _same_by_link(world: World, who: Principal, page: Answer, query: dict[str, Any]) -> None:
+    """Expect that the link of a filtered page leads to the next page of what was filtered."""
+    link = (page.json.get("links") or {}).get("next")
+    if not link:
+        return
+    by_cursor = world.call("logsAll", who, query=query)
+    request = world.target.request("logsAll", who, query=world.target.follow(str(link)).query)
+    by_link = world.send("logsAll", request)
+    want, seen = (
+        [(row.get("id"), row.get("status_code")) for row in found.items]
+        for found in (by_cursor, by_link)
+    )
+    world.expect(seen == want, "link", f"{len(want)} entries, as by the cursor", seen[:4])
+
+
 @law(
     "VLT-PAG-10",
     "pagination",
@@ -298,6 +313,8 @@ def pages_of_logs_are_the_logs_once(world: World) -> None:
         ]
         if not following:
             break
+        if "cursor" not in query:
+            _same_by_link(world, who, answer, {**query, "cursor": following})
         query["cursor"] = following
     world.need(got, "refused calls are not logged")
     lost = calls - set(got)

@@ -108,6 +108,7 @@ def _id_of(made: list[tuple[str, str, int, str]], method: str, path: str) -> str
 def logs_come_newest_first(world: World) -> None:
     """The log of a later call stands before that of an earlier one."""
     who = world.who()
+    world.consumer(who)
     for index in range(3):
         world.call(
             "connectionsOne", who, unified_api="crm", service_id=f"no-such-{world.nonce}-{index}"
@@ -168,7 +169,7 @@ def an_entry_tells_what_happened(world: World) -> None:
 def a_refused_call_is_logged(world: World) -> None:
     """A call that is refused is in the logs too, as no success."""
     who, unknown = world.who(), f"no-such-{world.nonce}"
-    world.listed(who)
+    world.consumer(who)
     answer = world.call("connectionsOne", who, unified_api="crm", service_id=unknown)
     world.need(answer.is_refusal, "the call was not refused")
     rows = [e for e in world.logs(who) if unknown in str(e.get("path"))]
@@ -187,8 +188,8 @@ def a_refused_call_is_logged(world: World) -> None:
 def the_request_id_of_an_answer_finds_its_entry(world: World) -> None:
     """The x-apideck-request-id of an answer is the id of its log entry."""
     who, connector = world.who(), world.plain()
+    world.consumer(who)
     answer = world.call("connectionsOne", who, **connector.path)
-    world.add(who, connector)
     found = answer.headers.get("x-apideck-request-id")
     world.need(found, "answers have no request id")
     ids = [str(e.get("id")) for e in world.logs(who)]
@@ -214,6 +215,7 @@ def each_call_is_counted_once(world: World) -> None:
 def the_aggregate_is_the_sum(world: World) -> None:
     """aggregated_request_count is the sum of request_counts, for one consumer and for a range."""
     who = world.who()
+    world.consumer(who)
     for _ in range(3):
         world.listed(who)
     for operation_id, query in (("consumersOne", {}), ("consumerRequestCountsAll", ALWAYS)):
@@ -234,6 +236,7 @@ def a_range_counts_the_calls_in_it(world: World) -> None:
 
 
 def _counts_in_ranges(world: World, who: Principal) -> None:
+    world.consumer(who)
     for _ in range(3):
         world.listed(who)
     now = world.call("consumerRequestCountsAll", who, query=ALWAYS)
@@ -259,6 +262,7 @@ def _counts_in_ranges(world: World, who: Principal) -> None:
 def the_list_counts_as_one_does(world: World) -> None:
     """The counts of a consumer in the list are those it has alone."""
     who = world.who()
+    world.consumer(who)
     for _ in range(3):
         world.listed(who)
     alone = world.call("consumersOne", who).item.get("request_counts")
@@ -336,6 +340,7 @@ def a_hundred_calls_are_all_logged(world: World) -> None:
     """Of 120 calls all are in the logs, and a page of 200 shows them all."""
     world.spare()
     who, connector = world.who(), world.connector()
+    world.consumer(who)
     for _ in range(120):
         world.one(who, connector)
     path = world.exchanges[-1].request.path
@@ -392,6 +397,7 @@ def a_hundred_calls_are_all_counted(world: World) -> None:
     """120 calls count as 120, alone and in a range."""
     world.spare()
     who, connector = world.who(), world.connector()
+    world.consumer(who)
     world.one(who, connector)
     before = vault_count(world, who)
     for _ in range(120):

@@ -38,7 +38,7 @@ def ground(world: World, least: int = 1, tries: int = 16) -> tuple[Connector, st
         for c in world.catalogue
         if len(c.resources) >= least and c.auth_type in {"apiKey", "basic", "custom"}
     ]
-    rows = world.rng.sample(rows, len(rows))
+    rows = sorted(world.rng.sample(rows, len(rows)), key=lambda c: not world.is_shared(c))
     who = world.who("probe")
     for connector in rows[:tries]:
         world.add(who, connector, settings=world.settings(connector))

@@ -100,7 +100,7 @@ def an_exchanged_token_is_not_shown(world: World) -> None:
 
 @law("VLT-SEC-05", "secrets", "OWASP: error messages", "inferred", builds_on=("VLT-SEC-01",))
 def a_refusal_does_not_repeat_secrets(world: World) -> None:
-    """A refused update does not repeat the secrets in it, nor does a refused key come back."""
+    """Neither a refusal nor the logs repeat the secrets of a refused update, or a refused key."""
     who, connector = world.who(), world.plain()
     world.add(who, connector)
     key = world.secret("refused_api_key", f"canary-refused-{world.nonce}")
@@ -114,6 +114,9 @@ def a_refusal_does_not_repeat_secrets(world: World) -> None:
     world.expect(
         key not in answer.body.decode("utf-8", "replace"), "body", "no api_key", "it is repeated"
     )
+    answer = world.call("logsAll", who)
+    told = key in answer.body.decode("utf-8", "replace")
+    world.expect(not told, "log", "no api_key in the logs", "it is in the logs")
     wrong = world.secret("wrong_api_key", f"sk_live_canary{world.nonce}")
     answer = world.call("connectionsAll", who, headers={"authorization": f"Bearer {wrong}"})
     world.expect(

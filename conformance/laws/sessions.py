@@ -228,13 +228,14 @@ def a_session_creates_its_consumer(world: World) -> None:
 
 @law("VLT-SES-10", "sessions", _CLAIMS, "seen in clients")
 def a_token_carries_what_was_asked_for(world: World) -> None:
-    """redirect_uri, settings, theme and consumer_metadata asked for are in the token."""
+    """What was asked for is in the token, and not in that of the next session."""
     who = world.who()
     wanted = {
         "redirect_uri": "https://app.conformance.example/back",
         "settings": {"unified_apis": ["crm"], "show_logs": False, "allow_actions": ["delete"]},
-        "theme": {"vault_name": "Ada's", "primary_color": "#286efa"},
+        "theme": {"vault_name": f"Ada's {world.nonce}", "primary_color": "#286efa"},
         "consumer_metadata": {"user_name": "Ada"},
+        "custom_consumer_settings": {"flag": True, "rates": [{"id": world.nonce}]},
     }
     _, claims = _open(world, who, **wanted)
     world.expect(
@@ -243,7 +244,7 @@ def a_token_carries_what_was_asked_for(world: World) -> None:
         str(wanted["redirect_uri"]),
         claims.get("redirect_uri"),
     )
-    for name in ("settings", "theme", "consumer_metadata"):
+    for name in ("settings", "theme", "consumer_metadata", "custom_consumer_settings"):
         found, asked = claims.get(name), wanted[name]
         kept = (
             isinstance(found, dict)
@@ -251,6 +252,10 @@ def a_token_carries_what_was_asked_for(world: World) -> None:
             and all(found.get(k) == v for k, v in asked.items())
         )
         world.expect(kept, name, str(asked), found)
+    _, later = _open(world, who)
+    for name in ("theme", "custom_consumer_settings"):
+        left = world.nonce in json.dumps(later.get(name))
+        world.expect(not left, f"{name} again", "nothing of an earlier session", later.get(name))
 
 
 @law(

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -44,15 +44,20 @@ class Connector:
         return {"unified_api": self.unified_api, "service_id": self.service_id}
 
     @property
+    def name(self) -> str:
+        """The id of a connection to it."""
+        return f"{self.unified_api}+{self.service_id}"
+
+    @property
     def redirects(self) -> bool:
         """Whether a person gives consent at a provider."""
         return self.auth_type == "oauth2" and self.grant in {"", "authorization_code"}
 
 
-def read_catalogue(answer: Answer) -> tuple[Connector, ...]:
-    """Read the connectors out of an answer of connectionsAll."""
+def read_catalogue(items: Iterable[Mapping[str, Any]]) -> tuple[Connector, ...]:
+    """Read the connectors out of connections."""
     rows = []
-    for item in answer.items:
+    for item in items:
         api, service = item.get("unified_api"), item.get("service_id")
         if not (isinstance(api, str) and isinstance(service, str)):
             continue
@@ -93,7 +98,14 @@ class World:
         self.nonce = f"{self.rng.getrandbits(32):08x}"
         self._order = list(self.catalogue)
         self.rng.shuffle(self._order)
+        # for the laws between applications
+        self._order.sort(key=lambda c: not self.is_shared(c))
         self._met: set[Principal] = set()
+
+    def is_shared(self, connector: Connector) -> bool:
+        """Whether every application offers a connector."""
+        offered = self.target.catalogues.values()
+        return all(any(c.name == connector.name for c in found) for found in offered)
 
     # --- who ---
 
@@ -277,8 +289,12 @@ class World:
         return answer.items
 
     def consumer(self, who: Principal, **body: Any) -> dict[str, Any]:
-        """Create a consumer."""
+        """Create a consumer, or describe the one that a read has made exist already."""
         answer = self.call("consumersAdd", who, body={"consumer_id": who.consumer_id, **body})
+        if answer.is_refusal and answer.status != 404:
+            added = answer
+            answer = self.call("consumersUpdate", who, body=body)
+            answer = answer if answer.is_good else added
         self.need(answer.is_good, "a consumer cannot be created")
         return answer.item
 
@@ -295,15 +311,16 @@ class World:
     ) -> tuple[str, list[Answer]]:
         """Walk from an authorize link to where the provider's answer leads; return that address.
 
-        How a consent is given without a person is a capability of the deployment: a decision on
-        the authorize link (`mock`), or any code at the callback (`code`).
+        How a consent is given without a person is a capability of the deployment: its provider
+        says yes by itself (`auto`), to a decision on the authorize link (`mock`), or any code will
+        do at the callback (`code`).
         """
         way = self.target.capabilities.get("consent")
         if way is None:
             raise NotJudged(
                 "no consent can be given here without a person (--capability consent=mock)"
             )
-        if way == "code" and decision != "approve":
+        if way != "mock" and decision != "approve":
             raise NotJudged("a denial cannot be given here without a person")
         first = self.target.follow(authorize_url)
         more = {
@@ -327,6 +344,31 @@ class World:
             operation = self.target.contract.operation_at("GET", step.path)
             answers.append(self.send(operation.operation_id if operation else "provider", step))
         return answers[-1].location, answers
+
+    def until_callback(self, authorize_url: str, redirect_uri: str = RETURN_URL) -> Request:
+        """Walk from an authorize link to the request that would end its flow; do not send it."""
+        way = self.target.capabilities.get("consent")
+        if way is None:
+            raise NotJudged(
+                "no consent can be given here without a person (--capability consent=mock)"
+            )
+        first = self.target.follow(authorize_url)
+        more = [("redirect_uri", redirect_uri)]
+        if way == "mock":
+            more.append(("mock_consent", "approve"))
+        answer = self.send("connectionsAuthorize", replace(first, query=(*first.query, *more)))
+        if way == "code":
+            state = state_of(answer.location) or state_of(authorize_url)
+            pairs = (("state", state), ("code", "conformance-code"))
+            return Request("GET", "/vault/callback", pairs)
+        for _ in range(4):
+            location = answer.location
+            self.need(location and self.target.is_own(location), "the callback was not reached")
+            step = self.target.follow(location)
+            if step.path.endswith("/vault/callback"):
+                return step
+            answer = self.send("provider", step)
+        raise NotJudged("the callback was not reached")
 
 
 def state_of(url: str) -> str:

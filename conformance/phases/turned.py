@@ -48,15 +48,16 @@ def _past(law: Law) -> frozenset[str]:
 def judge_turned(context: Context) -> Iterator[CaseJudged]:
     """Judge laws from the other side, and fold what fails under what failed before."""
     before = sorted(context.broken())
+    # what the application offers that takes the place of the first
+    second = context.target.applications[:2][-1]
+    catalogue = context.target.catalogues.get(second.id, context.catalogue)
     for law in turned(context):
         unit = f"{law.id} {TURNED.name}"
         if not context.wanted(unit):
             continue
         angle = replace(TURNED, past=_past(law))
         try:
-            case = judge(
-                law, context.target, context.seed, context.catalogue, context.turn(40), angle
-            ).case
+            case = judge(law, context.target, context.seed, catalogue, context.turn(40), angle).case
         except BudgetSpent as why:
             yield unjudged("turned", unit, law.name, law.area, ended(why))
             continue

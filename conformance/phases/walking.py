@@ -55,9 +55,6 @@ class Walk:
     def _call(self, operation_id: str, who: Principal, **arguments: Any) -> Answer:
         exchange = self.context.target.call(operation_id, who, **arguments)
         self.exchanges.append(exchange)
-        operation = self.context.target.contract.operations[operation_id]
-        if operation.needs_consumer and exchange.answer.is_good:
-            self.mind.call(self._key(who))
         return exchange.answer
 
     def _key(self, who: Principal) -> Key:
@@ -161,6 +158,10 @@ class Walk:
             else {"consumer_id": who.consumer_id, "metadata": metadata}
         )
         answer = self._call(operation, who, body=body)
+        if not known and answer.is_refusal and self._call("consumersOne", who).is_good:
+            # a read has made it exist already, and adding what exists may be refused
+            operation = "consumersUpdate"
+            answer = self._call(operation, who, body={"metadata": metadata})
         if not answer.is_good:
             raise Parted("refused", f"{operation} succeeds", f"HTTP {answer.status}")
         self.mind.describe(self._key(who), metadata)
@@ -185,6 +186,7 @@ class Walk:
         answer = self._call("sessionsCreate", who)
         if not answer.is_good:
             raise Parted("refused", "a session can be created", f"HTTP {answer.status}")
+        self.mind.meet(self._key(who))
 
     # --- comparison ---
 
@@ -260,7 +262,9 @@ def cast_for(context: Context, number: str) -> Cast:
         for name in ("a", "b")
     ]
     rows: list[Connector] = []
+    offered = [{c.name for c in found} for found in context.target.catalogues.values()]
+    known = [c for c in context.catalogue if all(c.name in names for names in offered)]
     for kinds in (("apiKey", "basic"), ("oauth2",), ("custom", "basic"), ("none",)):
-        found = [c for c in context.catalogue if c.auth_type in kinds and c not in rows]
+        found = [c for c in known if c.auth_type in kinds and c not in rows]
         rows += found[: 2 if kinds[0] == "oauth2" else 1]
     return Cast(tuple(principals), tuple(rows))

@@ -114,7 +114,8 @@ class Console:
         if cause.follows:
             self._say(f"     and {', '.join(f.law for f in cause.follows)} build on it")
         if failure.replay.get("kind") == "law":
-            self._say(
-                f"     alone    conformance run {self._base_url} --only {failure.law} --seed {seed}"
-            )
+            phase = failure.replay.get("phase", "laws")
+            where = "" if phase == "laws" else f" --phase {phase}"
+            only = f"--only {failure.law}{where} --seed {seed}"
+            self._say(f"     alone    conformance run {self._base_url} {only}")
         self._say("")

@@ -69,6 +69,7 @@ BUGS: dict[str, Bug] = {
             session_extra="A session answers a property that its closed schema forbids.",
             stack_trace="Refusals hold a stack trace.",
             log_field_missing="Log entries lack http_method.",
+            error_ref_cased="The ref of a refusal has the case of its type.",
         ),
         *_area(
             "state",
@@ -116,6 +117,8 @@ BUGS: dict[str, Bug] = {
             empty_update_wipes="PATCH with an empty object clears the settings.",
             deleted_unlisted="A deleted connection is missing from the list.",
             answer_stale="PATCH answers with the connection as it was before.",
+            add_enables="A connection that is added disabled is enabled.",
+            disabled_added="A disabled connection falls back to added.",
         ),
         *_area(
             "isolation",
@@ -152,6 +155,7 @@ BUGS: dict[str, Bug] = {
             limit_capped="A limit above 30 gives 30.",
             insertion_shifts="An insertion between pages repeats an item.",
             meta_missing="Pages have no meta.",
+            links_unfiltered="The links of a filtered page lose the filter.",
             limit_unjudged="limit=0 and limit=201 are accepted.",
             limit_text="limit=ten is accepted.",
         ),
@@ -188,6 +192,7 @@ BUGS: dict[str, Bug] = {
             uri_other="session_uri holds another token.",
             length_text="session_length: soon is accepted.",
             token_refused="A session token is not accepted for its own consumer.",
+            claims_stick="A token carries the theme of the session before.",
         ),
         *_area(
             "oauth",
@@ -213,6 +218,8 @@ BUGS: dict[str, Bug] = {
             unknown_link="Authorize links of unknown applications are followed.",
             revoke_always="Every OAuth connection has a revoke_url.",
             state_forever="A state never expires.",
+            flow_of_last="A callback connects the consumer whose flow was begun last.",
+            settings_authorize="Settings alone make an OAuth connection callable.",
             early_url="authorize_url is there before its settings are.",
         ),
         *_area(
@@ -221,6 +228,7 @@ BUGS: dict[str, Bug] = {
             hook_signature="Deliveries are signed with another key.",
             hook_no_retry="A refused delivery is not repeated.",
             hook_key_changes="A retry has another idempotency key.",
+            hook_attempt_stuck="Every attempt calls itself the first.",
             hook_type_differs="The header and the body name different events.",
             hook_settings="Events carry the settings of the connection.",
             hook_wrong_state="The event of a callable connection says added.",
@@ -274,6 +282,8 @@ BUGS: dict[str, Bug] = {
             connection_cascade="Deleting a connection deletes the consumer's others.",
             orphan_listed="A deleted consumer stays in the list.",
             orphan_config="Resource settings outlive their connection.",
+            orphan_settings="The settings outlive their connection, but for the api_key.",
+            orphan_connection_metadata="The metadata of a connection outlive it.",
         ),
         *_area(
             "concurrency",
@@ -317,6 +327,7 @@ BUGS: dict[str, Bug] = {
             chunk_500="A broken chunk is an internal error.",
             deep_500="Deep JSON is an internal error.",
             bytes_500="Invalid UTF-8 is an internal error.",
+            utf8_500="A body that is not ASCII is an internal error.",
             big_500="A huge limit is an internal error.",
             few_connections="Only three connections of a consumer are kept.",
             few_settings="Only ten settings are kept.",
@@ -338,4 +349,9 @@ VARIANTS: dict[str, str] = {
     "conflict": "Adding what exists is answered 409.",
     "other_fields": "Connectors ask for other form fields.",
     "patch_untouched": "PATCH of an untouched connection is 404.",
+    "upsert_on_write": "A consumer exists from the first write for it; reads leave nothing behind.",
+    "delete_untouched": "DELETE of an untouched connection is 404.",
+    "other_catalogue": "The second application offers some of the connectors only.",
+    "touched_only": "Only connections that were added are listed.",
+    "auto_consent": "The provider says yes to everybody, at once.",
 }

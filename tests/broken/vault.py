@@ -508,7 +508,12 @@ class Vault:
             : act.__code__.co_argcount + act.__code__.co_kwonlyargcount
         ]
         reply = act(**{name: known.get(name) for name in names if name != "self"})
-        if needs_consumer and not (operation_id == "sessionsCreate" and self.bug("no_upsert")):
+        late = self.variant("upsert_on_write") and request.method in {"GET", "DELETE"}
+        if (
+            needs_consumer
+            and not late
+            and not (operation_id == "sessionsCreate" and self.bug("no_upsert"))
+        ):
             self._consumer(app, consumer_id, create=True, now=now)
         return reply
 
@@ -685,6 +690,8 @@ class Vault:
         media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media != "application/json" and not self.bug("media_type"):
             raise Refused(415, "UnsupportedMediaTypeError", "Unsupported media type")
+        if self.bug("utf8_500") and not request.body.isascii():
+            raise RuntimeError("utf-8")
         try:
             body = json.loads(request.body.decode("utf-8"), parse_constant=lambda _: 1 / 0)
         except UnicodeDecodeError as error:
@@ -804,7 +811,7 @@ class Vault:
         )
         body: dict[str, Any] = {
             "status_code": status, "error": REASONS.get(status, "Error"), "type_name": type_name, "message": refused.message,
-            "detail": refused.detail, "ref": f"https://developers.apideck.com/errors#{name}",
+            "detail": refused.detail, "ref": f"https://developers.apideck.com/errors#{type_name if self.bug('error_ref_cased') else name}",
         }  # fmt: skip
         if self.bug("error_untyped"):
             del body["type_name"]
@@ -948,6 +955,8 @@ class Vault:
     def _connectors(self, app: str) -> dict[str, dict[str, Any]]:
         if self.variant("empty_catalogue"):
             return {}
+        if self.variant("other_catalogue") and app != next(iter(self.applications)):
+            return {n: c for n, c in CONNECTORS.items() if n not in {"close", "salesforce", "box"}}
         if not self.variant("other_fields"):
             return CONNECTORS
         other = copy.deepcopy(CONNECTORS)
@@ -985,6 +994,8 @@ class Vault:
             return "callable"
         if self.bug("disabled_available") and not stored["enabled"]:
             return "available"
+        if self.bug("disabled_added") and not stored["enabled"]:
+            return "added"
         missing = [
             f["id"]
             for f in connector["fields"]
@@ -997,7 +1008,8 @@ class Vault:
         ]
         if connector["auth"] == "oauth2":
             if not stored["token"]:
-                return "added"
+                filled_in = self.bug("settings_authorize") and connector["fields"] and not missing
+                return "callable" if filled_in else "added"
             return "authorized" if missing and not self.bug("fields_skipped") else "callable"
         if self.bug("callable_early") and filled:
             return "callable"
@@ -1184,7 +1196,12 @@ class Vault:
         signed = ""
         for attempt in (1, 2, 3):
             body = json.dumps(
-                {"payload": {**payload, "execution_attempt": attempt}},
+                {
+                    "payload": {
+                        **payload,
+                        "execution_attempt": 1 if self.bug("hook_attempt_stuck") else attempt,
+                    }
+                },
                 sort_keys=True,
                 separators=(",", ":"),
             ).encode()
@@ -1390,6 +1407,8 @@ class Vault:
             if value is None:
                 return None
             kept = [(k, v) for k, v in request.args() if k != "cursor"]
+            if self.bug("links_unfiltered"):
+                kept = [(k, v) for k, v in kept if not k.startswith("filter")]
             return f"{request.base}{request.path}?" + urlencode(
                 kept if self.bug("links_wrong") else [*kept, ("cursor", value)]
             )
@@ -1573,6 +1592,8 @@ class Vault:
             for c, a, b in zip(shown, by_api, by_on, strict=True)
             if ((a or b) if both else (a and b))
         ]
+        if self.variant("touched_only"):
+            kept = [c for c in kept if c["state"] != "available"]
         if self.bug("deleted_unlisted"):
             gone = self._stored(app, consumer_id).get("remains", {})
             kept = [c for c in kept if (c["unified_api"], c["service_id"]) not in gone]
@@ -1689,6 +1710,11 @@ class Vault:
             remains = owner.get("remains", {}).pop(key, None)
             if remains and self.bug("delete_resurrects"):
                 stored["settings"] = remains["settings"]
+            if remains and self.bug("orphan_settings"):
+                plain = {k: v for k, v in remains["settings"].items() if k != "api_key"}
+                stored["settings"] = plain
+            if remains and self.bug("orphan_connection_metadata"):
+                stored["metadata"] = remains["metadata"]
             if remains and self.bug("orphan_credentials"):
                 stored["token"] = remains["token"]
             if remains and self.bug("orphan_config"):
@@ -1697,7 +1723,8 @@ class Vault:
         if self.bug("empty_update_wipes") and not body and not token:
             work["settings"] = {}
         if isinstance(body.get("enabled"), bool) and not (
-            self.bug("disable_ignored") and body["enabled"] is False
+            (self.bug("disable_ignored") or (fresh and self.bug("add_enables")))
+            and body["enabled"] is False
         ):
             work["enabled"] = body["enabled"]
         if isinstance(body.get("settings"), dict):
@@ -1784,8 +1811,11 @@ class Vault:
         now: float,
     ) -> Reply:
         self._connector(app, unified_api, service_id)
-        owner = self._held(app, consumer_id, now)
+        late = self.variant("upsert_on_write") or self.bug("consumers_share")
+        owner = (self._stored if late else functools.partial(self._held, now=now))(app, consumer_id)
         key = self._key(unified_api, service_id)
+        if self.variant("delete_untouched") and key not in owner["connections"]:
+            raise Refused(404, "ConnectionNotFoundError", "Unknown Connection")
         if key in owner["connections"] and not self.bug("delete_noop"):
             gone = owner["connections"].pop(key)
             owner.setdefault("remains", {})[key] = gone
@@ -2164,7 +2194,8 @@ class Vault:
         self._claims(request, path, "authorize", now)
         state = request.arg("state") or ""
         self.flows[state] = {"redirect_uri": uri}
-        consent = request.arg("mock_consent")
+        self.flows["last"] = {"claims": self._claims(request, path, "authorize", now)}
+        consent = "approve" if self.variant("auto_consent") else request.arg("mock_consent")
         if consent == "deny" and not self.bug("deny_grants"):
             if self.bug("error_silent"):
                 return self._redirect(self._back(uri))
@@ -2208,6 +2239,10 @@ class Vault:
         app, consumer_id, api, service = (
             claims[k] for k in ("application_id", "consumer_id", "unified_api", "service_id")
         )
+        if self.bug("flow_of_last"):
+            app, consumer_id = (
+                self.flows["last"]["claims"][k] for k in ("application_id", "consumer_id")
+            )
         uri = flow["redirect_uri"]
         if self.bug("callback_redirects") and request.arg("redirect_uri"):
             uri = request.arg("redirect_uri") or uri
@@ -2274,6 +2309,10 @@ class Vault:
         ):
             if self.bug(bug):
                 del claims[name]
+        if self.bug("claims_stick"):
+            for name in ("theme", "custom_consumer_settings"):
+                self.flows[name] = {**self.flows.get(name, {}), **claims[name]}
+                claims[name] = self.flows[name]
         if self.bug("claims_key"):
             claims["key"] = self.applications[app]
         if not self.bug("no_upsert"):

@@ -68,6 +68,8 @@ BUG_BY_LAW = {
     "VLT-OAU-15": "unknown_link",
     "VLT-OAU-16": "revoke_always",
     "VLT-OAU-17": "state_forever",
+    "VLT-OAU-22": "flow_of_last",
+    "VLT-OAU-23": "settings_authorize",
     "VLT-LOG-01": "log_method",
     "VLT-LOG-02": "log_oldest",
     "VLT-LOG-03": "log_consumer",

@@ -60,7 +60,7 @@ def test_events_are_judged() -> None:
     run, ended = judged(profile="quick", phases=("webhooks",))
 
     assert ended.outcome == "conforms"
-    assert [c.outcome for c in run.cases] == ["passed"] * 5
+    assert [c.outcome for c in run.cases] == ["passed"] * 8
 
 
 @pytest.mark.slow
@@ -71,6 +71,7 @@ def test_events_are_judged() -> None:
         "hook_signature",
         "hook_no_retry",
         "hook_key_changes",
+        "hook_attempt_stuck",
         "hook_type_differs",
         "hook_settings",
         "hook_wrong_state",
