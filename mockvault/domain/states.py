@@ -52,12 +52,10 @@ def has_all_settings(connector: Connector, connection: Connection) -> bool:
     """Tell whether the connection holds a value for every required field."""
     settings = connection.settings
     for form_field in connector.form_fields:
-        if (
-            form_field.required
-            and not form_field.deprecated
-            and not is_filled(settings.get(form_field.id, form_field.default_value))
-        ):
-            return False
+        if form_field.required and not form_field.deprecated:
+            value = settings.get(form_field.id, form_field.default_value)
+            if not value and not is_filled(value):
+                return False
     return True
 
 
@@ -113,10 +111,10 @@ def state_of(connector: Connector, connection: Connection | None) -> ConnectionS
     """
     if connection is None:
         return ConnectionState.AVAILABLE
-    if needs_token(connector) and connection.token is None:
+    if connection.token is None and needs_token(connector):
         return ConnectionState.ADDED
     if not has_all_settings(connector, connection):
         return ConnectionState.AUTHORIZED if connection.token is not None else ConnectionState.ADDED
-    if credentials_are_refused(connector, connection):
+    if connector.validation_support and credentials_are_refused(connector, connection):
         return ConnectionState.INVALID
     return ConnectionState.CALLABLE

@@ -65,7 +65,8 @@ class Authorization:
         """Return the signed state that the consumer's authorize and revoke URLs carry."""
         key = (connector.unified_api, connector.service_id)
         generation = self._at.store.authorizations(consumer_id, key)
-        moment = self.moment()
+        now = self._at.clock.now()
+        moment = now - now % STATE_STEP
         place = (consumer_id, *key, generation, moment)
         state = self._states.get(place)
         if state is None:
