@@ -161,7 +161,7 @@ def parallel_callers_are_not_mixed_up(world: World) -> None:
     "concurrency",
     _ORDER,
     "documented",
-    builds_on=("VLT-LOG-01", "VLT-ISO-05", "VLT-HDR-02"),
+    builds_on=("VLT-LOG-01", "VLT-LOG-03", "VLT-ISO-05", "VLT-HDR-02"),
 )
 def parallel_calls_are_all_logged(world: World) -> None:
     """Calls made at the same time are all in the logs."""

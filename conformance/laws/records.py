@@ -165,7 +165,7 @@ def an_entry_tells_what_happened(world: World) -> None:
     world.expect(owners == {who.consumer_id}, "consumer", who.consumer_id, sorted(owners))
 
 
-@law("VLT-LOG-04", "logs", _LOG, "documented", builds_on=("VLT-LOG-01",))
+@law("VLT-LOG-04", "logs", _LOG, "documented", builds_on=("VLT-LOG-01", "VLT-LOG-03"))
 def a_refused_call_is_logged(world: World) -> None:
     """A call that is refused is in the logs too, as no success."""
     who, unknown = world.who(), f"no-such-{world.nonce}"
@@ -297,7 +297,7 @@ def a_range_must_be_dates(world: World) -> None:
     "logs",
     _LOG,
     "documented",
-    builds_on=("VLT-LOG-01", "VLT-SES-05", "VLT-SES-01"),
+    builds_on=("VLT-LOG-01", "VLT-LOG-03", "VLT-SES-05", "VLT-SES-01"),
 )
 def a_call_with_a_session_token_is_logged(world: World) -> None:
     """A call that a front end makes with a session token is in the logs as any other."""
@@ -334,7 +334,7 @@ def an_entry_tells_when_it_happened(world: World) -> None:
     "logs",
     _LOG,
     "documented",
-    builds_on=("VLT-LOG-01", "VLT-PAG-09", "VLT-CNT-01"),
+    builds_on=("VLT-LOG-01", "VLT-LOG-03", "VLT-PAG-09", "VLT-CNT-01"),
 )
 def a_hundred_calls_are_all_logged(world: World) -> None:
     """Of 120 calls all are in the logs, and a page of 200 shows them all."""
