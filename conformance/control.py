@@ -5,6 +5,7 @@ is made for it and taken away after, so that nobody else's clock moves.
 """
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
@@ -20,7 +21,14 @@ def ask(transport: Transport, method: str, path: str, body: object = None) -> An
     """Ask the control plane; it has no operations, so the guard has nothing to say."""
     headers = (("content-type", "application/json"),)
     payload = None if body is None else json.dumps(body).encode()
-    return transport.exchange(Request(method, path, (), headers, payload))
+    request = Request(method, path, (), headers, payload)
+    answer = transport.exchange(request)
+    for _ in range(3):  # a deployment that throttles calls may throttle this one
+        if answer.status not in {429, 503}:
+            break
+        time.sleep(0.5)
+        answer = transport.exchange(request)
+    return answer
 
 
 def is_there(target: Target) -> bool:

@@ -31,7 +31,7 @@ PROFILES = {
         Profile(
             "quick",
             "for CI: the laws from two sides, the contract case by case, short histories",
-            ("laws", "turned", "examples", "coverage", "stateful", "robustness", "webhooks"),
+            ("laws", "examples", "coverage", "stateful", "robustness", "webhooks", "turned"),
             60.0,
             40_000,
             histories=40,
@@ -42,7 +42,7 @@ PROFILES = {
             "thorough",
             "everything, in round after round with other seeds, as long as the budget lasts",
             (
-                *("laws", "turned", "examples", "coverage", "stateful", "robustness", "webhooks"),
+                *("laws", "examples", "coverage", "stateful", "robustness", "webhooks", "turned"),
                 *("fuzzing", "links"),
             ),
             600.0,

@@ -349,7 +349,13 @@ def head_and_options_do_no_harm(world: World) -> None:
                 world.expect(not shown, "served", "no data", f"HTTP {answer.status} with data")
 
 
-@law("VLT-HDR-10", "headers", "header names have no case (RFC 9110, 5.1)", reads_only=True)
+@law(
+    "VLT-HDR-10",
+    "headers",
+    "header names have no case (RFC 9110, 5.1)",
+    reads_only=True,
+    builds_on=("VLT-ENV-04",),
+)
 def headers_that_clients_send_are_taken(world: World) -> None:
     """Names in capitals, lists in Accept and what browsers add are no reason to refuse."""
     who = world.who()
@@ -361,6 +367,7 @@ def headers_that_clients_send_are_taken(world: World) -> None:
         ("referer", "https://app.conformance.example/vault?x=1"),
         ("cookie", "theme=dark; session=none"),
         ("content-type", "application/json"),
+        ("if-none-match", '"of-nothing"'),
     )
     capitals = tuple((name.upper(), value) for name, value in plain.headers)
     for aspect, headers in (
@@ -369,6 +376,13 @@ def headers_that_clients_send_are_taken(world: World) -> None:
     ):
         answer = world.send("connectionsAll", replace(plain, headers=headers))
         world.expect(answer.is_good, aspect, "the connections", f"{aspect}: HTTP {answer.status}")
+    unknown = world.target.request(
+        "connectionsOne", who, unified_api="crm", service_id=f"no-such-{world.nonce}"
+    )
+    spoken = ("accept-language", "nl-BE,nl;q=0.9")
+    answer = world.send("connectionsOne", replace(unknown, headers=(*unknown.headers, spoken)))
+    told = isinstance(answer.json, dict)
+    world.expect(told, "language", "a refusal in JSON", repr(answer.body[:80]))
 
 
 @law(

@@ -27,7 +27,8 @@ def a_consumer_takes_its_connections_along(world: World) -> None:
     for one in (connector, *others):
         item = world.one(who, one)
         world.expect(item.get("state") == "available", "state", "available", item.get("state"))
-    world.consumer(who)
+    answer = world.call("consumersAdd", who, body={"consumer_id": who.consumer_id})
+    world.need(answer.is_good or answer.status == 409, "a consumer cannot be created")
     item = world.one(who, connector)
     world.expect(item.get("state") == "available", "state", "available", item.get("state"))
     item = world.add(who, connector)

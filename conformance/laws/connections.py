@@ -116,12 +116,15 @@ def settings_and_metadata_merge(world: World) -> None:
     """An update of one setting leaves the others as they were, and so does one of `enabled`."""
     who, connector = world.who(), world.plain()
     world.add(who, connector)
-    world.patch(who, connector, settings={"first": "a", "second": "b"}, metadata={"m": "a"})
+    world.patch(
+        who, connector, settings={"first": "a", "second": "b", "m": "s"}, metadata={"m": "a"}
+    )
     world.patch(who, connector, settings={"second": "c"})
     world.patch(who, connector, enabled=True)
     item = world.one(who, connector)
-    seen = {k: (item.get("settings") or {}).get(k) for k in ("first", "second")}
-    world.expect(seen == {"first": "a", "second": "c"}, "settings", "first a, second c", seen)
+    seen = {k: (item.get("settings") or {}).get(k) for k in ("first", "second", "m")}
+    want = {"first": "a", "second": "c", "m": "s"}
+    world.expect(seen == want, "settings", str(want), seen)
     world.expect(
         (item.get("metadata") or {}).get("m") == "a", "metadata", "m a", item.get("metadata")
     )
@@ -403,6 +406,7 @@ def an_import_is_read_back(world: World) -> None:
     world.expect(
         item.get("state") not in {"available", None}, "state", "not available", item.get("state")
     )
+    world.expect(item.get("enabled") is True, "enabled", "true", item.get("enabled"))
     extra = (item.get("settings") or {}).get("extra")
     world.expect(extra == world.nonce, "settings", world.nonce, extra)
     mark = (item.get("metadata") or {}).get("mark")
@@ -468,6 +472,9 @@ def an_unknown_connector_is_not_found(world: World) -> None:
         )
         if foreign:
             pairs.append((foreign, row.service_id))
+        near = (row.service_id[:4], row.service_id[:-1], row.service_id + "x")
+        known = {c.service_id for c in world.catalogue}
+        pairs += [(row.unified_api, name) for name in near if name and name not in known]
     for api, service in pairs:
         for operation_id, body in (
             ("connectionsOne", None),
@@ -628,3 +635,24 @@ def what_was_deleted_can_be_added_again(world: World) -> None:
             seen == (True, first, f"t{turn}"), "again", str((True, first, f"t{turn}")), seen
         )
         world.call("connectionsDelete", who, **connector.path)
+
+
+@law("VLT-CNX-26", "state", _GUIDE, builds_on=(*_UPD, "VLT-CNX-10", "VLT-CNX-11"))
+def an_emptied_field_takes_callable_away(world: World) -> None:
+    """A connection whose required field is emptied is not callable until it is filled again."""
+    who, connector = world.who(), world.plain()
+    settings = world.settings(connector)
+    world.add(who, connector, settings=settings)
+    before = world.one(who, connector).get("state")
+    name = next(iter(settings))
+    for value, fits in (("", False), (settings[name], True)):
+        answer = world.call(
+            "connectionsUpdate", who, body={"settings": {name: value}}, **connector.path
+        )
+        if not answer.is_good:
+            world.need(answer.is_refusal and not fits, "a connection cannot be updated")
+            world.expect(True, "refused", "", "")
+            return
+        state = world.one(who, connector).get("state")
+        fine = state == before if fits else state != "callable"
+        world.expect(fine, "filled" if fits else "emptied", f"follows from {name}={value!r}", state)

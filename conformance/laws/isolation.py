@@ -4,7 +4,7 @@ from typing import Any
 
 from conformance.laws.mappings import ground as mapping_ground
 from conformance.laws.oauth import link
-from conformance.laws.paging import listed_ids
+from conformance.laws.paging import cursors, listed_ids
 from conformance.laws.records import ALWAYS, vault_count
 from conformance.laws.registry import law
 from conformance.laws.resources import configure, configured
@@ -375,3 +375,41 @@ def each_reads_its_own(world: World) -> None:
             rows = [r for r in world.listed(one) if r.get("id") == name]
             found = [(r.get("metadata") or {}).get("owner") for r in rows]
             world.expect(found == [owner[one]], "list", owner[one], found)
+
+
+@law(
+    "VLT-ISO-14",
+    "isolation",
+    "Log.consumer_id; parameter cursor",
+    builds_on=("VLT-ISO-05", "VLT-PAG-08", "VLT-HDR-02"),
+)
+def a_cursor_opens_nothing_of_another(world: World) -> None:
+    """A cursor of one consumer's logs shows another consumer none of them."""
+    who, other = world.who("a"), world.who("b")
+    for _ in range(5):
+        world.listed(who)
+    world.listed(other)
+    mine = {str(e.get("id")) for e in world.logs(who)}
+    page = world.call("logsAll", who, query={"limit": 2})
+    cursor = cursors(page).get("next")
+    world.need(cursor, "five calls fill no two pages of logs")
+    answer = world.call("logsAll", other, query={"limit": 2, "cursor": cursor})
+    seen = [str(e.get("id")) for e in answer.items]
+    leaks = [i for i in seen if i in mine]
+    world.expect(not leaks, "leak", "a refusal, or its own entries", f"{len(leaks)} of the other's")
+
+
+@law("VLT-ISO-15", "isolation", _APPS, builds_on=("VLT-ISO-04", "VLT-CSM-02", "VLT-SES-09"))
+def metadata_are_those_of_the_application(world: World) -> None:
+    """Metadata that a session or an update gives a consumer do not reach its namesake elsewhere."""
+    pair = [world.who("a"), world.who("a", world.other_application)]
+    for index, one in enumerate(pair):
+        world.consumer(one, metadata={"user_name": f"own{index}"})
+    for index, one in enumerate(pair):
+        other = pair[1 - index]
+        before = world.call("consumersOne", other).item.get("metadata")
+        body = {"consumer_metadata": {"user_name": world.nonce}}
+        world.call("sessionsCreate", one, body=body)
+        world.call("consumersUpdate", one, body={"metadata": {"account_name": world.nonce}})
+        after = world.call("consumersOne", other).item.get("metadata")
+        world.expect(after == before, "leak", str(before), after)

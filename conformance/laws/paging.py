@@ -332,7 +332,7 @@ def pages_of_logs_are_the_logs_once(world: World) -> None:
     builds_on=("VLT-PAG-04", "VLT-PAG-03", "VLT-PAG-02"),
 )
 def a_full_last_page_has_no_next(world: World) -> None:
-    """Where the limit is exactly what is left, the page says that it is the last."""
+    """Where the limit is exactly what is left, there is no next page; one more has its own."""
     who, _ = some(world, 3)
     last: dict[str, Any] = {"limit": 200}
     answer = world.call("consumersAll", who, query=last)
@@ -348,6 +348,16 @@ def a_full_last_page_has_no_next(world: World) -> None:
     world.need(ids(exact) == ids(answer), "the list changed meanwhile")
     seen = cursors(exact).get("next")
     world.expect(not seen, "next", f"null: {len(answer.items)} of {len(answer.items)}", seen)
+    if len(answer.items) > 1:
+        short = world.call("consumersAll", who, query={**last, "limit": len(answer.items) - 1})
+        following = cursors(short).get("next")
+        world.expect(following, "one is left", "a next page for the last item", following)
+        if following:
+            query = {"limit": len(answer.items) - 1, "cursor": following}
+            rest = world.call("consumersAll", who, query=query)
+            world.expect(
+                ids(short) + ids(rest) == ids(answer), "one is left", ids(answer)[-1], ids(rest)
+            )
 
 
 @law(

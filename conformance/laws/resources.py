@@ -91,6 +91,14 @@ def settings_of_a_resource_are_read_back(world: World) -> None:
     for other in [r for r in connector.resources if r != resource][:1]:
         seen = configured(world, who, connector, other)
         world.expect(world.nonce not in seen, "apart", "not under another resource", seen)
+        answer = world.call("connectionSettingsAll", who, resource=other, **connector.path)
+        names = _field_ids(answer.item.get("configuration"), other)
+        if names or not _has_fields(answer.item.get("configuration")):
+            name = (names or ["conformance_field"])[0]
+            configure(world, who, connector, other, name, f"other{world.nonce}")
+            seen = configured(world, who, connector, resource)
+            kept = world.nonce in seen and f"other{world.nonce}" not in seen
+            world.expect(kept, "kept", f"the value {world.nonce}", seen)
 
 
 @law(
@@ -126,6 +134,9 @@ def an_unknown_resource_is_refused(world: World) -> None:
     rows = [c for c in world.catalogue if c.resources]
     world.need(rows, "no connector names its resources")
     connector, who = world.rng.choice(rows), world.who()
+    first = connector.resources[0]
+    near = [n for n in (first[:3], first + "x") if n not in connector.resources]
     for operation_id in _READS:
-        answer = world.call(operation_id, who, resource=f"no-such-{world.nonce}", **connector.path)
-        world.expect(answer.is_refusal, operation_id, "404", f"HTTP {answer.status}")
+        for name in (f"no-such-{world.nonce}", *near):
+            answer = world.call(operation_id, who, resource=name, **connector.path)
+            world.expect(answer.is_refusal, operation_id, "404", f"{name}: HTTP {answer.status}")

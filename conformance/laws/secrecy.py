@@ -4,6 +4,7 @@ import base64
 import json
 from typing import Any
 
+from conformance.laws.paging import listed_ids
 from conformance.laws.registry import law
 from conformance.laws.sessions import claims_of
 from conformance.laws.world import World, state_of
@@ -63,6 +64,14 @@ def an_api_key_is_not_among_the_settings(world: World) -> None:
     patched = world.patch(who, connector, settings={"api_key": key})
     listed = [r for r in world.listed(who) if r.get("service_id") == connector.service_id]
     consumer = world.call("consumersOne", who).item.get("connections") or []
+    listed_ids(world, who)
+    pages = [e.answer.body for e in world.exchanges if e.operation_id == "consumersAll"]
+    world.expect(
+        not any(key.encode() in page for page in pages),
+        "consumers",
+        "no api_key in the list of consumers",
+        "api_key is in the list of consumers",
+    )
     shown = {
         "answer": [answered, patched],
         "one": [world.one(who, connector)],

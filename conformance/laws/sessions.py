@@ -234,7 +234,7 @@ def a_token_carries_what_was_asked_for(world: World) -> None:
         "redirect_uri": "https://app.conformance.example/back",
         "settings": {"unified_apis": ["crm"], "show_logs": False, "allow_actions": ["delete"]},
         "theme": {"vault_name": f"Ada's {world.nonce}", "primary_color": "#286efa"},
-        "consumer_metadata": {"user_name": "Ada"},
+        "consumer_metadata": {"user_name": "Ada " + "Lovelace" * 40},
         "custom_consumer_settings": {"flag": True, "rates": [{"id": world.nonce}]},
     }
     _, claims = _open(world, who, **wanted)
@@ -256,6 +256,18 @@ def a_token_carries_what_was_asked_for(world: World) -> None:
     for name in ("theme", "custom_consumer_settings"):
         left = world.nonce in json.dumps(later.get(name))
         world.expect(not left, f"{name} again", "nothing of an earlier session", later.get(name))
+    _, claims = _open(world, world.who("b"))
+    for name in ("settings", "theme", "consumer_metadata"):
+        both = _texts(claims.get(name)) & _texts(wanted[name])
+        world.expect(not both, f"{name} of another", "nothing of another session", sorted(both))
+    flag = claims.get("settings")
+    hidden = isinstance(flag, dict) and flag.get("show_logs") is False
+    world.expect(not hidden, "settings of another", "nothing of another session", flag)
+
+
+def _texts(value: object) -> set[str]:
+    rows = value.items() if isinstance(value, dict) else ()
+    return {f"{name}: {item}" for name, item in rows if isinstance(item, str)}
 
 
 @law(

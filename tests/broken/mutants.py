@@ -21,11 +21,12 @@ from statistics import median
 from conformance.contract import load
 from conformance.engine import Plan, Run
 from conformance.profiles import PROFILES
+from conformance.replaying import Recording, replay_recording
 from conformance.run_events import RunFinished
 from conformance.target import Application, HttpTransport, WsgiTransport
 from tests.broken import vault as base
 from tests.broken.bugs import AREAS, BUGS
-from tests.broken.further import Vault
+from tests.broken.third import Vault
 from tests.broken.vault import Clock, serve
 
 APPLICATIONS = (
@@ -46,6 +47,7 @@ def judged(
     run_id: str | None = None,
     vault: base.Vault | None = None,
     url: str = "",
+    stop_first: bool = False,
 ) -> tuple[Run, RunFinished]:
     """Judge the stand-in with some bugs and variants, on a clock of its own.
 
@@ -65,6 +67,7 @@ def judged(
         phases=phases or (("laws",) if only else ()),
         only=only,
         clock=vault.clock,
+        stop_first=stop_first,
     )
     run = Run(plan)
     return run, run.execute()
@@ -115,6 +118,21 @@ def row(bug: str, profile: str, seed: int) -> Row:
         steps,
         time.perf_counter() - begun,
     )
+
+
+def replayed(bug: str, seed: int = 1, profile: str = "quick") -> tuple[str, str]:
+    """Record a mutant's first cause; return what its replay says of a fresh and a dirty one."""
+    vault = Vault(bug, clock=Clock(real=False))
+    _, ended = judged(bug, profile=profile, seed=seed, vault=vault)
+    recording = Recording.of(ended.causes[0].failure, "http://in-process")
+    fresh = Vault(bug, clock=Clock(real=False))
+    first, second = (
+        replay_recording(
+            recording, "http://in-process", APPLICATIONS, WsgiTransport(one), clock=one.clock
+        ).word
+        for one in (fresh, vault)
+    )
+    return first, second
 
 
 def _row(wanted: tuple[str, str, int]) -> Row:

@@ -5,9 +5,9 @@ import pytest
 from conformance.checks import CHECKS
 from conformance.laws import LAWS
 from tests.broken.bugs import BUGS, VARIANTS
-from tests.broken.further import Vault
 from tests.broken.further_bugs import FURTHER
 from tests.broken.mutants import WIRE, judged
+from tests.broken.third import Vault
 from tests.broken.vault import Clock, Reply, Request
 from tests.conformance.caught import BUG_BY_LAW
 
