@@ -103,6 +103,7 @@ def found(effort: Effort, *, only: str | None, with_rest: bool) -> dict[str, Any
             "latency": "at one connection, before all other processes where that is allowed;"
             " of the round whose p99 is least",
             "alone": effort.alone,
+            "note": "",
             "order": "in each round every call, at each call every server in turn",
         },
         "calls": {call.letter: call.name for call in CALLS},

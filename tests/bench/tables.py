@@ -203,7 +203,7 @@ def _made(figures: Figures) -> str:
         f" within a round, before µs), {machine['system']}, CPython {machine['python']}."
         f" {method['rounds']} rounds of {method['seconds']:g} s a call{first}, the server on one"
         f" core, the load on another; world of seed {seeds['world']}. That each peer gives the"
-        " mock's answers is checked; none is its equal:"
+        f" mock's answers is checked; none is its equal. {method['note']}".rstrip()
     )
 
 
