@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -345,9 +344,7 @@ def test_a_signal_reaches_the_command() -> None:
     ) as running:
         assert running.stdout is not None
         assert running.stdout.readline() == "up\n"
-        started = time.monotonic()
         running.send_signal(signal.SIGTERM)
         ended = running.wait(10)
 
     assert ended == 128 + signal.SIGTERM
-    assert time.monotonic() - started < 3

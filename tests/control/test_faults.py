@@ -127,7 +127,7 @@ def test_latency_can_be_drawn_and_stands_beside_a_harm(vault_app: VaultApp) -> N
 
     assert get(vault_app).status_code == 503
 
-    assert 0.03 < time.monotonic() - started < 1
+    assert 0.03 < time.monotonic() - started < 10
 
 
 def test_a_reset_is_a_reset(vault_app: VaultApp) -> None:

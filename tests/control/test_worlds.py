@@ -3,7 +3,6 @@
 import json
 import shlex
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from mockvault.remote import PowerRefused
 from mockvault.settings import Settings
 from mockvault.store.portable import Unportable, snapshot_of
 from tests.asgi import Client, loop
+from tests.steps import steps
 
 SALESFORCE = "/vault/connections/crm/salesforce"
 
@@ -196,7 +196,7 @@ def test_a_reset_clears_all_but_the_snapshots(
     }
 
 
-def test_a_thousand_connections_are_restored_in_under_five_milliseconds(app: MockVault) -> None:
+def test_a_thousand_connections_are_restored_by_few_steps(app: MockVault) -> None:
     vault = app.applications.add(Application("large", ("k",)))
     store = vault.surroundings.store
     for number in range(200):
@@ -209,14 +209,10 @@ def test_a_thousand_connections_are_restored_in_under_five_milliseconds(app: Moc
     assert workbench is not None
     world = workbench.snapshot()
 
-    took = []
-    for _ in range(5):
-        started = time.perf_counter()
-        workbench.restore(world)
-        took.append(time.perf_counter() - started)
+    taken = steps(lambda: workbench.restore(world))
 
     app.applications.remove("large")
-    assert min(took) < 0.005
+    assert taken < 1_000
 
 
 # explained and forced

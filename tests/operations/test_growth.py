@@ -1,6 +1,5 @@
 """No operation costs more in a larger world: its steps are counted, in a small one and a large."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,27 +15,11 @@ from mockvault.settings import Settings
 from mockvault.store.base import START, LogsFilter
 from tests.asgi import Client
 from tests.operations.test_every_operation import OPERATIONS, operation_ids, request
+from tests.steps import steps
 
 SMALL, LARGE = 200, 6_000
 DEEPER = 24
 """Steps that one more level of a tree may take: a few for each node that is passed."""
-
-
-def steps(work: Callable[[], Any]) -> int:
-    """Return how many calls a piece of work makes, of Python's functions and of C's."""
-    counted = 0
-
-    def count(frame: Any, event: str, argument: Any) -> None:
-        nonlocal counted
-        del frame, argument
-        counted += event in {"call", "c_call"}
-
-    sys.setprofile(count)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return counted
 
 
 @dataclass

@@ -1,7 +1,6 @@
 """Stores that share a past: each is what a deep copy would be, whatever is done to the others."""
 
 import copy
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from mockvault.store import memory
 from mockvault.store.base import START, LogsFilter, Position
 from mockvault.store.memory import KINDS, MemoryStore
 from mockvault.store.portable import snapshot_of, world_json
+from tests.steps import steps
 
 CAPACITY = 12
 CONSUMERS = ["a", "b", "c"]
@@ -284,23 +284,6 @@ class Copies(RuleBasedStateMachine):
 
 TestCopies = Copies.TestCase
 TestCopies.settings = settings(max_examples=60, stateful_step_count=30)
-
-
-def steps(work: Callable[[], Any]) -> int:
-    """Return how many calls a piece of work makes, of Python's functions and of C's."""
-    counted = 0
-
-    def count(frame: Any, event: str, argument: Any) -> None:
-        nonlocal counted
-        del frame, argument
-        counted += event in {"call", "c_call"}
-
-    sys.setprofile(count)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return counted
 
 
 def world(consumers: int, connections: int = 0) -> MemoryStore:

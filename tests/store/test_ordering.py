@@ -1,13 +1,11 @@
 """An ordering, held against a dictionary that is sorted each time."""
 
-import sys
-from typing import Any
-
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from mockvault.store.ordering import Ordering
+from tests.steps import steps
 
 numbers = st.one_of(st.integers(0, 40), st.integers(0, 40_000))
 limits = st.integers(0, 50)
@@ -65,23 +63,6 @@ class Orderings(RuleBasedStateMachine):
 
 
 TestOrderings = Orderings.TestCase
-
-
-def steps(work: Any) -> int:
-    """Return how many calls of Python functions a piece of work makes."""
-    counted = 0
-
-    def count(frame: Any, event: str, argument: Any) -> None:
-        nonlocal counted
-        del frame, argument
-        counted += event in {"call", "c_call"}
-
-    sys.setprofile(count)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return counted
 
 
 @given(st.integers(0, 30_000))
