@@ -100,8 +100,9 @@ STEPS = (
     ),
     Step(
         "answer judged",
-        "mockvault.web.answers:AnswerJudge.violations",
-        "Status, headers and body of the answer are held to the contract (`--validate-responses`).",
+        "mockvault.web.plans:Plan._hold",
+        "Status, headers and body are held to the contract (`--validate-responses`): parts that were"
+        " proved when they were made are not proved again.",
     ),
     Step(
         "log and counts",
