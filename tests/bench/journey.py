@@ -101,8 +101,8 @@ STEPS = (
     Step(
         "answer judged",
         "mockvault.web.plans:Plan._hold",
-        "Status, headers and body are held to the contract (`--validate-responses`): parts that were"
-        " proved when they were made are not proved again.",
+        "Status, headers and body are held to the contract (`--validate-responses`): parts that"
+        " were proved when they were made are not proved again.",
     ),
     Step(
         "log and counts",
