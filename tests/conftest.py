@@ -42,8 +42,8 @@ def app() -> MockVault:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test of a module that says so over every engine."""
     is_wanted = metafunc.definition.get_closest_marker("every_engine") is not None
-    if is_wanted and "served" in metafunc.fixturenames:
-        metafunc.parametrize("served", ENGINES, indirect=True)
+    if is_wanted and "every_app" in metafunc.fixturenames:
+        metafunc.parametrize("every_app", ENGINES, indirect=True)
 
 
 @pytest.fixture(scope="session")
@@ -67,16 +67,16 @@ def over_engines(
 
 
 @pytest.fixture
-def served(request: pytest.FixtureRequest, app: MockVault) -> Any:
+def every_app(request: pytest.FixtureRequest, app: MockVault) -> Any:
     """The mock that a test asks: the one in memory, or over the engine that it is run for."""
     engine = getattr(request, "param", "memory")
     return app if engine == "memory" else request.getfixturevalue("over_engines")(engine)
 
 
 @pytest.fixture
-def make_client(served: Any) -> Iterator[Any]:
+def make_client(every_app: Any) -> Iterator[Any]:
     """Make a client of a fresh application, whose answers a second judge holds to the contract."""
-    app, made = served, list[str]()
+    app, made = every_app, list[str]()
 
     def make(consumer_id: str = "test-consumer") -> Client:
         number = next(_numbers)
