@@ -8,7 +8,7 @@ NPM := tests/pages/widget/node_modules/.ready
 CODE := mockvault conformance tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install run serve test format format-check lint types layers check coverage conformance mutants bench bench-journey bench-instructions bench-growth browser stores clean
+.PHONY: help install run serve test format format-check lint types layers check coverage conformance proof mutants bench bench-journey bench-instructions bench-growth browser stores clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-20s %s\n", $$1, $$2}'
@@ -73,6 +73,9 @@ coverage: $(READY) ## Measure what the tests reach
 conformance: $(READY) ## Judge a running mock, or the deployment that URL names
 	$(BIN)/conformance run $(or $(URL),http://127.0.0.1:4010) --app-id mock-app --api-key mock-api-key \
 	--other-app-id other-app --other-api-key other-api-key $(ARGS)
+
+proof: $(READY) ## Hold the tester to every planted bug, and to twenty seeds of every legal variant (half an hour)
+	MOCKVAULT_WHOLE=1 $(BIN)/python -m pytest -n auto tests/conformance/test_laws.py $(ARGS)
 
 mutants: $(READY) ## Tell which planted bugs conformance finds (ARGS='--profile quick --seed 1')
 	$(BIN)/python -m tests.broken.mutants $(or $(ARGS),--profile smoke --seed 1)

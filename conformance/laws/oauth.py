@@ -247,7 +247,7 @@ def a_denied_consent_is_told_and_changes_nothing(world: World) -> None:
     "oauth",
     "state: names the consumer of the flow",
     "documented",
-    builds_on=(*_CONSENT, "VLT-ISO-01"),
+    builds_on=(*_CONSENT, "VLT-ISO-01", "VLT-CNX-10"),
 )
 def flows_at_the_same_time_are_apart(world: World) -> None:
     """Of two flows begun one after the other, each ends for its own consumer and address."""
@@ -543,7 +543,13 @@ def a_link_of_nobody_is_refused(world: World) -> None:
             world.expect(has_failed(answer), verb, "a refusal", seen)
 
 
-@law("VLT-OAU-16", "oauth", "revoke_url: when authorized", "seen in clients", builds_on=_LINK)
+@law(
+    "VLT-OAU-16",
+    "oauth",
+    "revoke_url: when authorized",
+    "seen in clients",
+    builds_on=(*_LINK, "VLT-CNX-10"),
+)
 def only_what_was_authorized_can_be_revoked(world: World) -> None:
     """A connection that waits for consent has no revoke_url."""
     rows = [c for c in world.catalogue if c.redirects and not c.before]

@@ -1328,7 +1328,12 @@ class Vault:
             else [next(iter(self.applications)) if self.bug("apps_share") else app]
         )
         items = sorted(
-            (c["created"], i, c) for name in worlds for i, c in enumerate(self.world[name].values())
+            (
+                (c["created"], i, c)
+                for name in worlds
+                for i, c in enumerate(self.world[name].values())
+            ),
+            key=lambda item: item[:2],
         )
         rows = [((created, index), c) for created, index, c in items]
         if self.bug("consumer_doubled"):

@@ -1,3 +1,4 @@
+import os
 from typing import Any
 
 import pytest
@@ -50,6 +51,10 @@ def test_reads_that_lag_behind_writes_break_no_law() -> None:
     assert causes(variants=["lagging"]) == []
 
 
+WHOLE = "MOCKVAULT_WHOLE" in os.environ
+"""Whether there is half an hour: `make proof` takes every seed and every bug, CI some of them."""
+SEEDS = range(10, 30) if WHOLE else range(10, 12)
+
 # all of these at once are as legal as each alone, and need a twentieth of the runs
 AT_ONCE = {"upsert_on_write", "delete_untouched", "other_catalogue", "touched_only", "auto_consent"}
 
@@ -57,14 +62,14 @@ AT_ONCE = {"upsert_on_write", "delete_untouched", "other_catalogue", "touched_on
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", sorted(set(VARIANTS) - {"lagging"} - AT_ONCE))
 def test_no_seed_finds_fault_with_a_legal_variant(variant: str) -> None:
-    found = {seed: causes(variants=[variant], seed=seed) for seed in range(10, 30)}
+    found = {seed: causes(variants=[variant], seed=seed) for seed in SEEDS}
 
     assert {seed: keys for seed, keys in found.items() if keys} == {}
 
 
 @pytest.mark.slow
 def test_no_seed_finds_fault_with_legal_variants_at_once() -> None:
-    found = {seed: causes(variants=sorted(AT_ONCE), seed=seed) for seed in range(10, 26)}
+    found = {seed: causes(variants=sorted(AT_ONCE), seed=seed) for seed in SEEDS}
 
     assert {seed: keys for seed, keys in found.items() if keys} == {}
 
@@ -99,11 +104,12 @@ SMOKED = [b for b in BUGS if b not in FOUND_BY_QUICK and b not in KNOWN]
 TOLD_ELSEWHERE = {"list_one_api", "second_page_bare"}
 SAMPLE = [b for b in FURTHER if b not in FOUND_BY_QUICK][::6]
 SAMPLE = [b for b in SAMPLE if b not in TOLD_ELSEWHERE]
+PLANTED = [*SMOKED, *SAMPLE]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("bug", [*SMOKED, *SAMPLE])
-def test_smoke_finds_every_planted_bug_and_names_its_area(bug: str) -> None:
+@pytest.mark.parametrize("bug", PLANTED if WHOLE else PLANTED[::6])
+def test_smoke_finds_a_planted_bug_and_names_its_area(bug: str) -> None:
     _, ended = judged(bug)
 
     assert ended.causes
