@@ -70,23 +70,29 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, World]:
     return world(folder, SMALL), world(folder, LARGE)
 
 
+def _steps_of(operation: Operation, each: World) -> int:
+    """Return the steps of an operation in a world that is as it was.
+
+    Now and then they are more than its own: a collection of garbage, another app's task.
+    """
+    client = each.client
+    path = operation.path.format(
+        application_id=client.application_id,
+        consumer_id="consumer-0100" if operation.method == "DELETE" else "test-consumer",
+        unified_api="hris",
+        service_id="bamboohr",
+        resource="employees",
+        target_field_id="hris+employees+first_aid_training",
+    )
+    ask = request if operation.method == "DELETE" else _twice
+    return steps(lambda: ask(client, operation, path=path))
+
+
 @pytest.mark.parametrize("operation", OPERATIONS, ids=operation_ids)
 def test_an_operation_takes_as_many_steps_in_a_large_world(
     worlds: tuple[World, World], operation: Operation
 ) -> None:
-    counted = []
-    for each in worlds:
-        client = each.client
-        path = operation.path.format(
-            application_id=client.application_id,
-            consumer_id="consumer-0100" if operation.method == "DELETE" else "test-consumer",
-            unified_api="hris",
-            service_id="bamboohr",
-            resource="employees",
-            target_field_id="hris+employees+first_aid_training",
-        )
-        ask = request if operation.method == "DELETE" else _twice
-        counted.append(steps(lambda: ask(client, operation, path=path)))  # noqa: B023  run at once
+    counted = [min(_steps_of(operation, each) for _ in range(3)) for each in worlds]
 
     small, large = counted
     assert large <= small + DEEPER, counted
