@@ -41,7 +41,7 @@ from mockvault.web.caller import Caller
 from mockvault.web.direct import Direct
 from mockvault.web.invention import invent
 from mockvault.web.plans import Handler, Health, Plan, Service
-from mockvault.web.recording import Record, recorder
+from mockvault.web.recording import recorder
 from mockvault.web.replies import Reply
 from mockvault.web.routes import Routes
 from mockvault.worlds import load_world
@@ -133,9 +133,7 @@ class MockVault:
             await self._vault_app(scope, receive, send)
 
 
-def create_app(
-    settings: Settings | None = None, *, record: Record | None = None, plans_first: bool = True
-) -> MockVault:
+def create_app(settings: Settings | None = None, *, plans_first: bool = True) -> MockVault:
     """Return the mock, its worlds seeded.
 
     Raises ContractInvalid, BrokenFixtures, UnknownScenario or StoreUnusable for what it cannot
@@ -163,7 +161,7 @@ def create_app(
     health = Health()
     parts: Parts = InMemory(wall_time) if replica is None else replica
     workbenches = Workbenches(
-        record or recorder(settings.log_format),
+        recorder(settings.log_format),
         Equipment(settings.journal_capacity, settings.webhook_signature, settings.webhook_timeout),
         parts.journal(settings.journal_capacity),
         parts.workbench,
@@ -295,11 +293,11 @@ def _invented(contract: Contract, operation: Operation, seed: int) -> Handler:
         del vault, caller
         parameters.pop("body", None)
         made = invent(contract, operation, seed=seed, parameters=parameters)
-        headers = [
+        headers = tuple(
             (name.encode(), value.encode())
             for name, value in made.headers.items()
             if name != "content-type"
-        ]
+        )
         return Reply(made.status, None if made.body is None else dumps(made.body), headers)
 
     return answer

@@ -19,7 +19,9 @@ from mockvault.domain.connectors import (
 from mockvault.domain.entities import Connection, Consumer, CustomMapping, LogEntry, RequestCounts
 from mockvault.domain.states import ConnectionState, IntegrationState, needs_token, state_of
 from mockvault.json_text import dumps
+from mockvault.vault.authorization import STATE_STEP
 from mockvault.vault.connections import Held
+from mockvault.vault.exchange import due_at
 from mockvault.vault.kept import Parts, Text
 from mockvault.vault.vault import Vault
 
@@ -38,6 +40,25 @@ def connection_json(vault: Vault, held: Held, consumer_id: str | None, base_url:
     return found
 
 
+def connection_found(
+    vault: Vault, consumer_id: str, unified_api: str, service_id: str, base_url: str
+) -> Text:
+    """Return the answer that shows a consumer's Connection as it stands; raise ConnectorNotFound.
+
+    While nothing of the consumer changes, and no token ends, it is the answer that is kept.
+    """
+    kept = vault.shown.get((consumer_id, unified_api, service_id, base_url))
+    if kept is not None:
+        (revision, since, until, _), text = kept
+        if revision == vault.surroundings.store.revision(consumer_id) and (
+            since <= vault.now() < until
+        ):
+            found: Text = text
+            return found
+    held = vault.connections.find(consumer_id, unified_api, service_id)
+    return connection_answer(vault, held, consumer_id, base_url)
+
+
 def connection_answer(vault: Vault, held: Held, consumer_id: str | None, base_url: str) -> Text:
     """Return the answer that shows a Connection, kept until the consumer's connections change.
 
@@ -52,14 +73,17 @@ def connection_answer(vault: Vault, held: Held, consumer_id: str | None, base_ur
     kept = vault.shown.get(key)
     if kept is not None:
         stamp, text = kept
-        if stamp[2] is connection and stamp[0] == revision and stamp[1] == moment:
+        if stamp[3] is connection and stamp[0] == revision and stamp[1] == moment:
             found: Text = text
             return found
     parts = _connection_parts(vault, _same_of(connector), connection, consumer_id, base_url)
     text = Text(ENVELOPE % b"".join(parts))
     if vault.shown.keeps_parts:
         text.parts = parts
-    vault.shown.keep(key, (revision, moment, connection), text, len(text.content))
+    until = moment + STATE_STEP
+    if connection is not None and connection.token is not None:
+        until = min(until, due_at(connection.token))
+    vault.shown.keep(key, (revision, moment, until, connection), text, len(text.content))
     return text
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any, NamedTuple
 
-from mockvault.web.recording import Exchange
+from mockvault.web.recording import Exchange, Row
 
 CAPACITY = 10_000
 BYTES = 32 * 1024 * 1024
@@ -20,9 +20,10 @@ ANSWER = 8 * 1024
 """Bytes that are kept of one answer."""
 _OVERHEAD = 1_024
 _QUEUED = 2_000
-_OPERATION = Exchange._fields.index("operation_id")
-_HEADERS = Exchange._fields.index("headers")
-_Row = tuple[int, str, int, Any, int | None, int]
+_OPERATION, _CONTENT, _ANSWER, _STEPS, _AT, _IS_CUT = map(
+    Exchange._fields.index, ("operation_id", "content", "answer", "steps", "at", "is_cut")
+)
+_Numbered = tuple[int, str, int, Any, int | None, int]
 
 
 class Entry(NamedTuple):
@@ -42,10 +43,11 @@ class Journal:
     def __init__(self, now: Callable[[], int], capacity: int = CAPACITY) -> None:
         self._now = now
         self.capacity = capacity
-        self._entries: deque[_Row] = deque()
+        self._entries: deque[_Numbered] = deque()
         self._number = 0
         self._size = 0
         self._pending: list[tuple[str, Any]] = []
+        self._last_cut = (b"", b"")
         self._followers: set[asyncio.Queue[Entry | None]] = set()
         self.evicted = 0
         self.evicted_requests: Counter[str] = Counter()
@@ -69,22 +71,22 @@ class Journal:
         self.flush()
         return self._number
 
-    def put_request(self, exchange: Exchange) -> None:
+    def put_request(self, told: Row) -> None:
         """Put down a request with its answer, and what it raised on the way after it."""
         # Plain tuples of plain values, which the garbage collector stops looking at; readers get
         # them by their names.
-        row: tuple[Any, ...] = tuple(exchange)
-        headers, content, answer, answer_headers, steps, _, at, _ = row[_HEADERS:]
+        row = told if type(told) is tuple else _plain(told)
+        content, answer, at = row[_CONTENT], row[_ANSWER], row[_AT]
+        if not at:
+            at = self._now()
+            row = (*row[:_AT], at, *row[_AT + 1 :])
         size = _OVERHEAD if content is None else _OVERHEAD + len(content)
         if answer is not None:
-            size += min(len(answer), ANSWER)
-        if not (
-            at
-            and (answer is None or len(answer) <= ANSWER)
-            and type(headers) is type(answer_headers) is type(steps) is tuple
-        ):
-            at = at or self._now()
-            row = _plain(exchange, at)
+            if len(answer) > ANSWER:
+                row = self._with_cut(row, answer)
+                size += ANSWER
+            else:
+                size += len(answer)
         self._number = number = self._number + 1
         self._entries.append((number, "request", at, row, None, size))
         self._size += size
@@ -93,7 +95,15 @@ class Journal:
         if self._followers:
             self._tell(entry_of(self._entries[-1]))
         if self._pending:
-            self.flush(number, exchange.steps)
+            self.flush(number, row[_STEPS])
+
+    def _with_cut(self, row: Row, answer: bytes) -> Row:
+        """Return the row with the beginning of its answer; of an answer served again, the same."""
+        whole, cut = self._last_cut
+        if whole is not answer:
+            cut = bytes(answer[:ANSWER])
+            self._last_cut = answer, cut
+        return (*row[:_ANSWER], cut, *row[_ANSWER + 1 : _IS_CUT], True)
 
     def put_later(self, kind: str, what: Any) -> None:
         """Put down what a request raises, after the request; without one, before it is read."""
@@ -194,25 +204,19 @@ class Journal:
         self._followers.clear()
 
 
-def _plain(exchange: Exchange, at: int) -> tuple[Any, ...]:
-    """Return the exchange with tuples for sequences, its time, and no more than is kept of it."""
-    answer, is_cut = exchange.answer, False
-    if answer is not None and len(answer) > ANSWER:
-        answer, is_cut = bytes(answer[:ANSWER]), True
-    return (
-        *exchange[:_HEADERS],
-        tuple(exchange.headers),
-        exchange.content,
-        answer,
-        tuple(exchange.answer_headers),
-        tuple(exchange.steps),
-        exchange.fault,
-        at,
-        is_cut,
+def _plain(row: Row) -> Row:
+    """Return an exchange as a plain tuple, with tuples for its sequences."""
+    exchange = Exchange._make(row)
+    return tuple(
+        exchange._replace(
+            headers=tuple(exchange.headers),
+            answer_headers=tuple(exchange.answer_headers),
+            steps=tuple(exchange.steps),
+        )
     )
 
 
-def entry_of(row: _Row) -> Entry:
+def entry_of(row: _Numbered) -> Entry:
     """Return an entry as it is read, of the row as which it is kept."""
     number, kind, at, what, cause, size = row
     return Entry(number, kind, at, Exchange._make(what) if kind == "request" else what, cause, size)

@@ -5,7 +5,6 @@ Credentials are judged before all of them: without good ones nothing goes wrong 
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, unquote
@@ -28,7 +27,7 @@ from mockvault.vault.applications import Applications
 from mockvault.vault.vault import Vault
 from mockvault.web.asking import Call
 from mockvault.web.plans import Plan
-from mockvault.web.replies import Reply, refusal
+from mockvault.web.replies import Header, Reply, refusal
 from mockvault.web.security import vault_of, vault_of_flow
 
 _REFUSALS = {
@@ -98,11 +97,12 @@ class Meddling:
         elif effect.transport == "contract_violation":
             reply = wire.breaking_contract(reply)
         elif effect.transport == "drip":
-            reply.deliver = wire.drip(effect.over, effect.pieces)
+            reply = reply._replace(deliver=wire.drip(effect.over, effect.pieces))
         elif effect.transport == "truncate":
-            reply.deliver = wire.truncate()
+            reply = reply._replace(deliver=wire.truncate())
         else:
-            reply.deliver = wire.empty() if effect.transport == "empty" else wire.reset()
+            cut = wire.empty() if effect.transport == "empty" else wire.reset()
+            reply = reply._replace(deliver=cut)
         return _told(reply, rule.id)
 
     def _instead(self, call: Call, vault: Vault, fault: str, reply: Reply) -> Reply:
@@ -130,7 +130,7 @@ class Meddling:
         reply = plan.answer(call)
         applied = wanted.applied()
         if applied and (call.forced is None or reply is call.forced):
-            reply.headers = (*reply.headers, (b"preference-applied", applied))
+            return reply.saying(b"preference-applied", applied)
         return reply
 
     def _forced(self, operation: Operation, said: Preference, wanted: Preference) -> Reply | None:
@@ -178,18 +178,18 @@ def _flow_parameters(operation: Operation, call: Call) -> dict[str, Any]:
 
 def _refusal(status: int, effect: Effect) -> Reply:
     type_name, message = _REFUSALS.get(status, ("UnexpectedError", HTTPStatus(status).phrase))
-    headers = []
+    headers: tuple[Header, ...] = ()
     detail = effect.detail or f"{HTTPStatus(status).phrase}, on purpose"
     if effect.retry_after is not None:
-        headers.append((b"retry-after", b"%d" % effect.retry_after))
+        headers = ((b"retry-after", b"%d" % effect.retry_after),)
     return refusal(status, type_name, message, detail, headers)
 
 
 def _reply_of(example: Example) -> Reply:
     content = None if example.value is None else dumps(example.value)
-    headers = [
+    headers = tuple(
         (name.lower().encode(), value.encode("latin-1")) for name, value in example.headers.items()
-    ]
+    )
     return Reply(
         example.status,
         content,
@@ -221,7 +221,7 @@ def _refused(reason: PreferenceRefused) -> Reply:
 
 
 def _told(reply: Reply, fault: str) -> Reply:
-    return replace(reply, headers=(*reply.headers, (b"x-mock-fault", fault.encode())))
+    return reply.saying(b"x-mock-fault", fault.encode())
 
 
 def _text(raw: bytes) -> str:

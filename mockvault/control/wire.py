@@ -88,7 +88,7 @@ def malformed(reply: Reply) -> Reply:
 
 def breaking_contract(reply: Reply) -> Reply:
     """Return an answer that looks whole, and breaks the contract."""
-    headers = [header for header in reply.headers if header[0] != b"location"]
+    headers = tuple(header for header in reply.headers if header[0] != b"location")
     if reply.content is None:
         status = 200 if reply.status == 204 else reply.status
         return Reply(status, dumps({"status_code": str(status)}), headers, reply.error)

@@ -16,11 +16,12 @@ from mockvault.domain.clock import ClockState, ControlledClock
 from mockvault.domain.events import ConnectionChange
 from mockvault.domain.timers import Timer
 from mockvault.vault.applications import Applications
-from mockvault.vault.exchange import REFRESH_BEFORE
+from mockvault.vault.exchange import NEVER, due_at
 from mockvault.vault.vault import Vault
-from mockvault.web.recording import Exchange, Record
+from mockvault.web.recording import Exchange, Row, Tell
 
 TOKEN = "token"  # noqa: S105  a kind of timer
+_APPLICATION, _HEADERS = map(Exchange._fields.index, ("application_id", "headers"))
 ANY = "*"
 """The key of a preference for every operation."""
 
@@ -174,10 +175,9 @@ class Workbench:
         """See to the connection's token when it is about to end."""
         connection = change.after
         if connection is not None and connection.token is not None:
-            expires_at = connection.token.expires_at
-            if expires_at is not None:
-                subject = f"{connection.id} of {connection.consumer_id}"
-                self._see_to(subject, expires_at - REFRESH_BEFORE + 1)
+            due = due_at(connection.token)
+            if due != NEVER:
+                self._see_to(f"{connection.id} of {connection.consumer_id}", due)
 
     def _see_to(self, subject: str, due: int) -> None:
         timers = self.vault.surroundings.timers
@@ -195,7 +195,7 @@ class Workbench:
         before = self.vault.surroundings.store.connection(consumer_id, place)
         if before is None or before.token is None or before.token.expires_at is None:
             return None
-        due = before.token.expires_at - REFRESH_BEFORE + 1
+        due = due_at(before.token)
         if due > self.vault.now():  # it was refreshed since
             self._see_to(timer.subject, due)
             return None
@@ -203,8 +203,7 @@ class Workbench:
         self.vault.surroundings.take_changes()
         token = None if after is None else after.token
         if token is not None and token.expires_at is not None:
-            next_due = token.expires_at - REFRESH_BEFORE + 1
-            self._see_to(timer.subject, max(next_due, self.time.target + 1))
+            self._see_to(timer.subject, max(due_at(token), self.time.target + 1))
         return {
             "kind": "token.refreshed" if token is not None else "token.refresh_failed",
             "connection": connection_id,
@@ -224,12 +223,12 @@ class Workbenches:
 
     def __init__(
         self,
-        log: Record,
+        tell: Tell | None,
         equipment: Equipment,
         journal: Journal,
         make: Callable[..., Workbench] = Workbench,
     ) -> None:
-        self._log = log
+        self._tell = tell
         self._equipment = equipment
         self._make = make
         self._benches: dict[str, Workbench] = {}
@@ -257,14 +256,15 @@ class Workbenches:
             workbench.close()
             self._changed()
 
-    def record(self, exchange: Exchange) -> None:
+    def record(self, row: Row) -> None:
         """Put a request down in its application's journal, and log it."""
-        workbench = self._benches.get(exchange.application_id)
+        workbench = self._benches.get(row[_APPLICATION])
         if workbench is None:
-            workbench = self._named(exchange)
+            workbench = self._named(row)
         journal = self.journal if workbench is None else workbench.journal
-        journal.put_request(exchange)
-        self._log(exchange)
+        journal.put_request(row)
+        if self._tell is not None:
+            self._tell(Exchange._make(row))
 
     def end_streams(self) -> None:
         """End every stream of every journal."""
@@ -280,9 +280,9 @@ class Workbenches:
                 workbench.reset()
         self.journal.clear()
 
-    def _named(self, exchange: Exchange) -> Workbench | None:
+    def _named(self, row: Row) -> Workbench | None:
         """Return the workbench of the application that a refused request named, if there is one."""
-        for name, value in exchange.headers:
+        for name, value in row[_HEADERS]:
             if name == b"x-apideck-app-id":
                 return self._benches.get(value.decode("latin-1"))
         return None

@@ -104,10 +104,18 @@ class CustomMapping:
         return (self.unified_api, self.service_id, self.target_field_id)
 
 
+LogRow = tuple[Any, ...]
+"""The fields of a LogEntry in their order, without their names: what is made at every call.
+
+Those at the end that have their defaults may be left out.
+"""
+
+
 class LogEntry(NamedTuple):
     """One call made for a consumer (contract: #/components/schemas/Log).
 
-    A tuple, for one is made at every call, and a tuple is made in a quarter of the time.
+    A tuple, for one is kept of every call: a plain one of its fields is made in a quarter of the
+    time, and given its names when it is read.
     """
 
     id: str

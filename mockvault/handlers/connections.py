@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mockvault.presenting import connection_answer, connections_answer
+from mockvault.presenting import connection_answer, connection_found, connections_answer
 from mockvault.vault.connections import Held, unknown_defaults
 from mockvault.vault.vault import Vault
 from mockvault.web.caller import Caller
@@ -20,8 +20,8 @@ def connections_all(
 
 def connections_one(vault: Vault, caller: Caller, *, unified_api: str, service_id: str) -> Reply:
     """Show a connection, one that was never added included."""
-    held = vault.connections.find(caller.consumer, unified_api, service_id)
-    return _shown(vault, caller, held)
+    consumer_id, base_url = caller.consumer, caller.base_url
+    return ok_text(connection_found(vault, consumer_id, unified_api, service_id, base_url))
 
 
 def connections_add(
@@ -75,9 +75,9 @@ def _shown(vault: Vault, caller: Caller, held: Held, body: dict[str, Any] | None
     changes = body.get("configuration")
     unknown = unknown_defaults(held.connector, changes) if changes else ()
     if unknown:
-        reply.warnings.append(f"kept, though no setting of the connector: {', '.join(unknown)}")
+        reply = reply.warning(f"kept, though no setting of the connector: {', '.join(unknown)}")
     if "custom_mappings" in body:
-        reply.warnings.append(
+        reply = reply.warning(
             "custom_mappings cannot say which target field they map: use /vault/custom-mappings"
         )
     return reply

@@ -24,7 +24,7 @@ from mockvault.delivery.outbox import (
 from mockvault.delivery.transport import Answered, post
 from mockvault.delivery.webhooks import DELIVERY, EXPIRY, Webhooks
 from mockvault.domain.clock import ClockState, ControlledClock
-from mockvault.domain.entities import Connection, Consumer, CustomMapping, LogEntry
+from mockvault.domain.entities import Connection, Consumer, CustomMapping, LogRow
 from mockvault.domain.events import ConnectionChange
 from mockvault.domain.history import CallHistory
 from mockvault.domain.ids import IdSource
@@ -33,7 +33,7 @@ from mockvault.replication.turns import Turns
 from mockvault.store.memory import MemoryStore
 from mockvault.store.shared import StoreLost
 from mockvault.vault.vault import Vault
-from mockvault.web.recording import Exchange
+from mockvault.web.recording import Row
 
 STORE_CHANGES = (
     "next_sequence",
@@ -47,6 +47,7 @@ STORE_CHANGES = (
     "count_call",
     "put_history",
     "log",
+    "record_call",
     "put_secret",
     "take_secret",
 )
@@ -124,11 +125,17 @@ class RecordedStore(MemoryStore):
         super().put_history(consumer_id, kind, history)
         self._did("put_history", consumer_id, kind, history)
 
-    def log(self, entry: LogEntry) -> None:
+    def log(self, entry: LogRow) -> None:
         """Keep a log entry as the newest of its consumer."""
         self._turns.enter()
         super().log(entry)
         self._did("log", entry)
+
+    def record_call(self, row: LogRow) -> None:
+        """Log a call to the vault, and count it where the consumer exists."""
+        self._turns.enter()
+        super().record_call(row)
+        self._did("record_call", row)
 
     def put_secret(self, name: str, value: Any, expires_at: int) -> None:
         """Keep a value until it is taken or its time is over."""
@@ -267,12 +274,12 @@ class RecordedJournal(Journal):
         self._turns = turns
         self._id = application_id
 
-    def put_request(self, exchange: Exchange) -> None:
+    def put_request(self, told: Row) -> None:
         """Put down a request with its answer, and what it raised on the way after it."""
         turns = self._turns
         turns.enter()
         place, number = len(turns.changes), self._number + 1
-        super().put_request(exchange)
+        super().put_request(told)
         row = self._entries[number - self._number - 1]
         turns.changes.insert(place, (self._id, "row", (row,)))
 

@@ -13,6 +13,7 @@ from mockvault.domain.entities import (
     Consumer,
     CustomMapping,
     LogEntry,
+    LogRow,
     RequestCounts,
 )
 from mockvault.domain.history import CallHistory
@@ -123,7 +124,11 @@ class ApplicationStore(Protocol):
     def counts(self, consumer_id: str) -> RequestCounts: ...
     def counts_between(self, consumer_id: str, start: int, end: int) -> RequestCounts: ...
     def counted_at(self, consumer_id: str) -> int | None: ...
-    def log(self, entry: LogEntry) -> None: ...
+    def log(self, entry: LogRow) -> None: ...
+    def record_call(self, row: LogRow) -> None:
+        """Log a call to the vault, and count it where the consumer exists."""
+        ...
+
     def logs(
         self, consumer_id: str, wanted: LogsFilter, position: Position, limit: int
     ) -> Page[LogEntry]:

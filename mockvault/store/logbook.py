@@ -16,12 +16,15 @@ from heapq import merge
 from itertools import islice
 from typing import Any
 
-from mockvault.domain.entities import LogEntry
+from mockvault.domain.entities import LogEntry, LogRow
 from mockvault.store.base import LogsFilter, Page, Position
 
 Facet = tuple[str, str, int]
 Numbered = tuple[int, tuple[Any, ...]]
 _FEW, _MUCH = 64, 8_192
+_CONSUMER, _API, _STATUS, _CONNECTOR = map(
+    LogEntry._fields.index, ("consumer_id", "unified_api", "status_code", "connector_id")
+)
 
 
 class _Bucket:
@@ -121,9 +124,10 @@ class Logbook:
     def __len__(self) -> int:
         return sum(1 for _ in self.entries())
 
-    def append(self, entry: LogEntry) -> None:
+    def append(self, entry: LogRow) -> None:
         """Keep the entry as the newest; the oldest of the application makes room."""
-        consumer_id, facet = entry.consumer_id, entry.facet
+        row = entry if type(entry) is tuple else tuple(entry)
+        consumer_id, facet = row[_CONSUMER], (row[_API], row[_CONNECTOR], row[_STATUS])
         facets = self._own.get(consumer_id)
         if facets is None:
             facets = self._own[consumer_id] = {}
@@ -131,7 +135,7 @@ class Logbook:
         if bucket is None:
             bucket = facets[facet] = _Bucket(consumer_id, facet)
         bucket.numbers.append(self._next)
-        bucket.entries.append(tuple(entry))
+        bucket.entries.append(row)
         self._own_order.append(bucket)
         self._next += 1
         if self._next - self._oldest > self.capacity:
@@ -199,7 +203,7 @@ class Logbook:
             more_before, more_after = position.key is not None, len(found) > limit
             found = found[:limit]
         return Page(
-            items=[LogEntry._make(entry) for _, entry in found],
+            items=[LogEntry(*entry) for _, entry in found],
             before=found[0][0] if found and more_before else None,
             after=found[-1][0] if found and more_after else None,
         )
@@ -220,7 +224,7 @@ class Logbook:
             for bucket in facets.values()
         ]
         for _, entry in merge(*every, key=_number):
-            yield LogEntry._make(entry)
+            yield LogEntry(*entry)
 
     def copy(self) -> "Logbook":
         """Return a logbook that goes its own way; both share what was written until now."""

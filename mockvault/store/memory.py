@@ -15,6 +15,7 @@ from mockvault.domain.entities import (
     Consumer,
     CustomMapping,
     LogEntry,
+    LogRow,
     RequestCounts,
 )
 from mockvault.domain.history import CallHistory
@@ -343,9 +344,18 @@ class MemoryStore:
         histories = () if account is None else account.histories.values()
         return max((at for h in histories if (at := h.latest) is not None), default=None)
 
-    def log(self, entry: LogEntry) -> None:
+    def log(self, entry: LogRow) -> None:
         """Keep a log entry as the newest of its consumer."""
         self._logbook.append(entry)
+
+    def record_call(self, row: LogRow) -> None:
+        """Log a call to the vault, and count it where the consumer exists."""
+        self._logbook.append(row)
+        consumer_id: str = row[1]
+        account = self._accounts.get(consumer_id) or self._past.get(consumer_id)
+        if account is not None and account.consumer is not None:
+            # not `self.count_call`: who puts each change down puts this one down as a whole
+            MemoryStore.count_call(self, consumer_id, "vault", row[2])
 
     def logs(
         self, consumer_id: str, wanted: LogsFilter, position: Position, limit: int

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 from urllib.parse import quote_plus
 
-from mockvault.domain.clock import SECOND
+from mockvault.domain.clock import LATEST, SECOND
 from mockvault.domain.connectors import Connector, GrantType
 from mockvault.domain.entities import AccessToken, Connection
 from mockvault.domain.errors import CodeExchangeFailed, CredentialsRefused
@@ -19,6 +19,14 @@ from mockvault.vault.surroundings import Surroundings
 GRANTS_WITHOUT_BROWSER = (GrantType.CLIENT_CREDENTIALS, GrantType.PASSWORD)
 REFRESH_BEFORE = 30 * SECOND
 """A token with less than this left is refreshed before it is used."""
+NEVER = LATEST + 1
+"""When a token without an end is due."""
+
+
+def due_at(token: AccessToken) -> int:
+    """Return the time from which the token has to be refreshed before it is used."""
+    expires_at = token.expires_at
+    return NEVER if expires_at is None else expires_at - REFRESH_BEFORE + 1
 
 
 class Provider(Protocol):
@@ -73,8 +81,7 @@ class Exchange:
 
     def is_due(self, token: AccessToken) -> bool:
         """Tell whether the token has to be refreshed before it is used."""
-        expires_at = token.expires_at
-        return expires_at is not None and self._at.clock.now() + REFRESH_BEFORE > expires_at
+        return token.expires_in is not None and self._at.clock.now() >= due_at(token)
 
     def refreshed(self, connector: Connector, connection: Connection) -> AccessToken | None:
         """Return the token that follows the connection's own, or None where none is given."""

@@ -20,13 +20,17 @@ class Text:
     A proof holds for as long as the text is served: the text never changes, only another is made.
     """
 
-    __slots__ = ("content", "parts", "proved_by")
+    __slots__ = ("content", "parts", "proved_by", "reply", "tail")
 
     def __init__(self, content: bytes) -> None:
         self.content = content
         self.parts: Parts | None = None
         """What the data was joined from, where that is kept."""
         self.proved_by: set[Any] = set()
+        self.reply: Any = None
+        """The answer that is made of it alone, where one was made."""
+        self.tail: bytes | None = None
+        """The end of the answer as it is written; empty where the text was written but once."""
 
 
 class Kept:
@@ -44,7 +48,8 @@ class Kept:
 
     def keep(self, key: Any, stamp: Any, value: Any, size: int) -> None:
         """Keep a value; where there is no more room, all the others are forgotten."""
-        self._size += size + 200
+        size = 2 * size + 200  # as it is, and as it is written
+        self._size += size
         if self._size > LIMIT:
             self._values.clear()
             self._size = size

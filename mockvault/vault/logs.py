@@ -1,6 +1,8 @@
 """The record of calls: each counted and logged once, read back newest first."""
 
-from mockvault.domain.entities import LogEntry
+from collections.abc import Callable
+
+from mockvault.domain.entities import LogEntry, LogRow
 from mockvault.store.base import LogsFilter, Page, Position
 from mockvault.vault.surroundings import Surroundings
 
@@ -10,12 +12,8 @@ class Logs:
 
     def __init__(self, surroundings: Surroundings) -> None:
         self._at = surroundings
-
-    def record(self, entry: LogEntry) -> None:
-        """Log a call of a consumer, and count it where the consumer exists."""
-        self._at.store.log(entry)
-        if self._at.store.consumer(entry.consumer_id) is not None:
-            self._at.store.count_call(entry.consumer_id, "vault", entry.timestamp)
+        self.record: Callable[[LogRow], None] = surroundings.store.record_call
+        """Logs a call of a consumer, and counts it where the consumer exists."""
 
     def page(
         self, consumer_id: str, wanted: LogsFilter, position: Position, limit: int

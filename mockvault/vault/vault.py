@@ -1,5 +1,6 @@
 """One application's vault: everything that can be asked of it, in one place."""
 
+from collections.abc import Callable
 from typing import Any
 
 from mockvault.domain.entities import Application
@@ -35,19 +36,15 @@ class Vault:
         )
         self.logs = Logs(surroundings)
         self.shown = Kept()
+        self.now: Callable[[], int] = surroundings.clock.now
+        """Tells the time on the application's clock."""
+        self.request_id: Callable[[], str] = surroundings.ids.uuid
+        """Gives the id of a call, under which it is logged."""
 
     @property
     def application(self) -> Application:
         """The application whose vault this is."""
         return self.surroundings.application
-
-    def now(self) -> int:
-        """Return the time on the application's clock."""
-        return self.surroundings.clock.now()
-
-    def request_id(self) -> str:
-        """Return the id of a call, under which it is logged."""
-        return self.surroundings.ids.uuid()
 
     def take_changes(self) -> list[Change]:
         """Return what has changed since this was last asked."""

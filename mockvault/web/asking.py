@@ -6,10 +6,11 @@ read once and kept: `Way` is what a line leads to, `Head` what a block of header
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mockvault.contract import APPLICATION_HEADER, CONSUMER_HEADER
 from mockvault.vault.vault import Vault
+from mockvault.web.caller import Caller
 from mockvault.web.replies import Header, Reply
 from mockvault.web.violations import Violation
 
@@ -31,12 +32,27 @@ def text_of(raw: bytes | None) -> str:
         return raw.decode("latin-1").strip()
 
 
+KNOWN = 64
+"""Lines of which is kept what they say with the same headers; when there are more, all go."""
+
+
+class Known(NamedTuple):
+    """What a line and headers say that were judged and found good: whose vault, who asks, for what.
+
+    It holds for as long as the same door opens that vault.
+    """
+
+    vault: Vault
+    caller: Caller
+    parameters: dict[str, Any]
+
+
 class Head:
     """The headers of a request, in order and by name; names are in lower case.
 
     `door` is what says whose vault is meant, `consumer_id` for whom it is asked; `base_url` is how
-    the mock was addressed, None where no header tells. `fits` are the plans whose rules for headers
-    these have been found to obey.
+    the mock was addressed, None where no header tells. `known` is what is known of lines that came
+    with them.
     """
 
     __slots__ = (
@@ -44,9 +60,9 @@ class Head:
         "by_name",
         "consumer_id",
         "door",
-        "fits",
         "has_prefer",
         "has_repeated",
+        "known",
         "origin",
         "pairs",
     )
@@ -61,7 +77,13 @@ class Head:
         self.has_prefer = b"prefer" in by_name
         host = by_name.get(b"host")
         self.base_url = None if host is None else f"{scheme}://{host.decode('latin-1')}"
-        self.fits: set[Plan] = set()
+        self.known: dict[Way, Known] = {}
+
+    def know(self, way: "Way", known: Known) -> None:
+        """Keep what these headers and a line say together, for when both come again."""
+        if len(self.known) >= KNOWN:
+            self.known.clear()
+        self.known[way] = known
 
     def repeated(self) -> list[tuple[bytes, int]]:
         """Return the headers that say who asks and are there more than once, with their number."""

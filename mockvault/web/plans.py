@@ -14,16 +14,15 @@ from typing import Any, Protocol
 from starlette.types import Receive, Scope, Send
 
 from mockvault.contract import Operation
-from mockvault.domain.entities import LogEntry
 from mockvault.domain.errors import VaultError
 from mockvault.domain.ids import IdSource
 from mockvault.vault.applications import Applications
 from mockvault.web.answers import AnswerJudge
-from mockvault.web.asking import Call, Head, Way
+from mockvault.web.asking import Call, Head, Known, Way
 from mockvault.web.caller import Caller
 from mockvault.web.judgement import Judge
 from mockvault.web.receiving import BodyTooLarge, BodyTooSlow, ClientGone, read_body
-from mockvault.web.recording import Exchange, Record
+from mockvault.web.recording import Record
 from mockvault.web.replies import (
     Header,
     Reply,
@@ -91,6 +90,8 @@ class Plan:
         source: bytes | None = None,
     ) -> None:
         self.operation = operation
+        self._operation_id = operation.operation_id
+        self._summary = operation.summary
         self._service = service
         self._judge = judge
         self._handler = handler
@@ -191,7 +192,35 @@ class Plan:
             )
 
     def _answer(self, call: Call) -> Reply:
-        operation, asking = self.operation, call.head
+        asking = call.head
+        known = asking.known.get(call.way)
+        body: Any = None
+        ignored: tuple[str, ...] = ()
+        if known is None or self._service.applications.doors.get(asking.door) is not known.vault:
+            known, body, ignored = self._examined(call)
+        else:
+            call.vault, call.consumer_id = known.vault, known.caller.consumer_id
+            if self.takes_body:
+                body, ignored = self._body_of(call, [])
+        if call.forced is not None:
+            return call.forced
+        if body is not None and self._wants_body:
+            reply = self._handler(known.vault, known.caller, body=body, **known.parameters)
+        else:
+            reply = self._handler(known.vault, known.caller, **known.parameters)
+        if ignored:
+            reply = reply.warning(f"ignored, because read-only: {', '.join(ignored)}")
+        if call.consumer_id is not None:
+            known.vault.consumers.ensure(call.consumer_id)
+        return reply
+
+    def _examined(self, call: Call) -> tuple[Known, Any, tuple[str, ...]]:
+        """Return what line and headers say, where a key opened the door for good, and the body.
+
+        What is found to be good is known from then on: only the body is judged each time.
+        Raises what the request is refused for.
+        """
+        operation, asking, way = self.operation, call.head, call.way
         applications = self._service.applications
         if operation.needs_key:
             call.vault = applications.doors.get(asking.door) or vault_of(
@@ -201,49 +230,38 @@ class Plan:
             call.consumer_id = asking.consumer_id
         if asking.has_repeated:
             _refuse_repeated(asking)
-        parameters, body, ignored = self._judged(call)
-        vault = call.vault
-        if vault is None:
-            vault = call.vault = vault_of_flow(applications, parameters)
-        if call.forced is not None:
-            return call.forced
-        if self._dropped:
-            parameters = {
-                name: value for name, value in parameters.items() if name not in self._dropped
-            }
-        caller = Caller(call.consumer_id, call.base_url)
-        if body is not None and self._wants_body:
-            reply = self._handler(vault, caller, body=body, **parameters)
-        else:
-            reply = self._handler(vault, caller, **parameters)
-        if ignored:
-            reply.warnings.append(f"ignored, because read-only: {', '.join(ignored)}")
-        if call.consumer_id is not None:
-            vault.consumers.ensure(call.consumer_id)
-        return reply
-
-    def _judged(self, call: Call) -> tuple[dict[str, Any], Any, tuple[str, ...]]:
-        """Return what path and query say, the body, and what of it was ignored.
-
-        Raises RequestInvalid with all that is wrong, or UnsupportedMediaType. What a line and a
-        block of headers say is judged once; a body is judged each time.
-        """
-        asking, way, judge = call.head, call.way, self._judge
         parameters = way.parameters
         if parameters is None:
             parameters = self._read(way)
         found = list(way.found)
-        if self not in asking.fits:
-            judge.judge_headers(asking.by_name, found)
-            if not found:
-                asking.fits.add(self)
+        self._judge.judge_headers(asking.by_name, found)
+        is_good = not found
+        body, ignored = self._body_of(call, found)
+        vault = call.vault
+        if vault is None:
+            vault = call.vault = vault_of_flow(applications, parameters)
+        if self._dropped:
+            parameters = {
+                name: value for name, value in parameters.items() if name not in self._dropped
+            }
+        known = Known(vault, Caller(call.consumer_id, call.base_url), parameters)
+        if is_good and applications.doors.get(asking.door) is vault:
+            asking.know(way, known)
+        return known, body, ignored
+
+    def _body_of(self, call: Call, found: list[Violation]) -> tuple[Any, tuple[str, ...]]:
+        """Return the body, and what of it was ignored, where the operation takes one.
+
+        Raises RequestInvalid with what was `found` before and all that is wrong with the body, or
+        UnsupportedMediaType.
+        """
         body: Any = None
         ignored: tuple[str, ...] = ()
         if self.takes_body:
-            body, ignored = judge.judge_body(asking.by_name, call.content, found)
+            body, ignored = self._judge.judge_body(call.head.by_name, call.content, found)
         if found:
             raise RequestInvalid(found)
-        return parameters, body, ignored
+        return body, ignored
 
     def _read(self, way: Way) -> dict[str, Any]:
         """Read what path and query say, once."""
@@ -264,31 +282,31 @@ class Plan:
 
     def _record(self, call: Call, reply: Reply, request_id: str) -> None:
         """Log the call as its consumer's, and put it down in the journal."""
-        vault, consumer_id, way, operation = call.vault, call.consumer_id, call.way, self.operation
+        vault, consumer_id, way = call.vault, call.consumer_id, call.way
         elapsed = (perf_counter() - call.started) * 1000
         now = 0
         steps: tuple[Any, ...] = ()
         application_id = ""
         if vault is not None:
+            surroundings = vault.surroundings
             now = vault.now()
-            steps = tuple(vault.take_changes())
-            application_id = vault.application.id
+            application_id = surroundings.application.id
+            if surroundings.changes:
+                steps = tuple(surroundings.take_changes())
             if consumer_id is not None:
                 # where no time passes, nothing takes any: one past, one log
-                duration = (
-                    0.0 if vault.surroundings.clock.is_frozen else int(elapsed * 1000 + 0.5) / 1000
-                )
+                duration = 0.0 if surroundings.clock.is_frozen else int(elapsed * 1000 + 0.5) / 1000
                 vault.logs.record(
-                    LogEntry(
+                    (  # a LogEntry, without its names
                         request_id,
                         consumer_id,
                         now,
                         "vault",
-                        operation.operation_id,
-                        operation.summary,
+                        self._operation_id,
+                        self._summary,
                         "apideck-vault",
                         "Apideck Vault",
-                        operation.method,
+                        way.method,
                         way.path,
                         reply.status,
                         duration,
@@ -299,10 +317,10 @@ class Plan:
                     )
                 )
         self._service.record(
-            Exchange(
+            (  # an Exchange, without its names
                 way.method,
                 way.path,
-                operation.operation_id,
+                self._operation_id,
                 application_id,
                 consumer_id or "",
                 reply.status,
@@ -318,6 +336,7 @@ class Plan:
                 steps,
                 call.fault,
                 now,
+                False,
             )
         )
 

@@ -55,16 +55,26 @@ class Exchange(NamedTuple):
         return self.changes or tuple(map(str, self.steps))
 
 
-Record = Callable[[Exchange], None]
+Row = tuple[Any, ...]
+"""The fields of an Exchange in their order, without their names: what is made at every request.
+
+One that is no Exchange but a plain tuple has tuples for its sequences.
+"""
+
+Record = Callable[[Row], None]
+Tell = Callable[[Exchange], None]
 
 
-def recorder(log_format: str, stream: TextIO | None = None) -> Record:
-    """Return what writes a line for each request: human, json, none, or auto (by the terminal)."""
+def recorder(log_format: str, stream: TextIO | None = None) -> Tell | None:
+    """Return what writes a line for each request: human, json, or auto (by the terminal).
+
+    None, where no line is wanted.
+    """
     out = stream if stream is not None else sys.stdout
     if log_format == "auto":
         log_format = "human" if out.isatty() else "json"
     if log_format == "none":
-        return lambda _: None
+        return None
     line_of = human_line if log_format == "human" else json_line
 
     def record(exchange: Exchange) -> None:

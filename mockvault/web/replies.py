@@ -1,9 +1,8 @@
 """What goes back: the contract's envelopes, and the one table from refusal to status."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 from mockvault.domain import errors
 from mockvault.domain.errors import VaultError
@@ -33,8 +32,7 @@ STATUS_BY_ERROR: Mapping[type[VaultError], int] = {
 }
 
 
-@dataclass(slots=True)
-class Reply:
+class Reply(NamedTuple):
     """An answer: its status, its body as bytes, and the headers beyond those of every answer.
 
     `error` is what the answer refuses for, in a sentence; None for one that does not. `deliver`
@@ -44,11 +42,19 @@ class Reply:
 
     status: int
     content: bytes | None = None
-    headers: Sequence[Header] = ()
+    headers: tuple[Header, ...] = ()
     error: str | None = None
-    warnings: list[str] = field(default_factory=list)
+    warnings: tuple[str, ...] = ()
     deliver: "Deliver | None" = None
     text: Text | None = None
+
+    def warning(self, of: str) -> "Reply":
+        """Return the same answer with one more warning."""
+        return self._replace(warnings=(*self.warnings, of))
+
+    def saying(self, name: bytes, value: bytes) -> "Reply":
+        """Return the same answer with one more header."""
+        return self._replace(headers=(*self.headers, (name, value)))
 
 
 def ok(data: Any, **beside: Any) -> Reply:
@@ -62,8 +68,11 @@ def ok_data(data: Any, **beside: Any) -> Text:
 
 
 def ok_text(text: Text) -> Reply:
-    """Answer 200 with a body that is kept."""
-    return Reply(200, text.content, text=text)
+    """Answer 200 with a body that is kept; the answer is kept with it."""
+    reply: Reply | None = text.reply
+    if reply is None:
+        reply = text.reply = Reply(200, text.content, text=text)
+    return reply
 
 
 def no_content() -> Reply:
@@ -81,7 +90,7 @@ def refusal(
     type_name: str,
     message: str,
     detail: str | Mapping[str, Any],
-    headers: Sequence[Header] = (),
+    headers: tuple[Header, ...] = (),
 ) -> Reply:
     """Answer in the contract's error envelope."""
     told = detail if isinstance(detail, str) else _sentence(detail)

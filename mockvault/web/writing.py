@@ -15,14 +15,15 @@ _NO_HEADER_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _STATUS_LINES = {
     each.value: b"HTTP/1.1 %d %b\r\n" % (each.value, each.phrase.encode()) for each in HTTPStatus
 }
-_PLAIN = (
-    b"%bx-apideck-request-id: %b\r\naccess-control-expose-headers: "
+_REQUEST_ID = b"x-apideck-request-id: "
+_REST = (
+    b"\r\naccess-control-expose-headers: "
     + EXPOSED
     + b"\r\naccess-control-allow-origin: *\r\ncontent-type: "
     + JSON
     + b"\r\ncontent-length: %d\r\n\r\n"
 )
-_WHOLE = _PLAIN + b"%b"
+_TAIL = _REST + b"%b"
 JOINED = 32 * 1024
 """Bytes of a body up to which it is cheaper to copy it behind its head than to write it apart."""
 
@@ -93,8 +94,8 @@ class Writer:
         start = self._starts.get(reply.status) or self._start(reply.status, standing)
         content = reply.content
         if content is None or origin is not None or reply.headers or more or reply.warnings:
-            lines = [start]
-            for name, value in headers_of(reply, request_id, origin, more):
+            lines = [start, request_id.encode(), b"\r\n"]
+            for name, value in headers_of(reply, request_id, origin, more)[1:]:
                 if _NO_HEADER_VALUE.search(value):
                     raise HeaderUnsendable(f"{name!r}: {value!r}")
                 lines.append(b"%b: %b\r\n" % (name, value))
@@ -103,13 +104,21 @@ class Writer:
                 lines.append(content)
             return (b"".join(lines),)
         if len(content) > JOINED:
-            return (_PLAIN % (start, request_id.encode(), len(content)), content)
-        return (_WHOLE % (start, request_id.encode(), len(content), content),)
+            return (start + request_id.encode() + _REST % len(content), content)
+        text = reply.text
+        tail = None if text is None else text.tail
+        if tail:
+            return (start + request_id.encode() + tail,)
+        made = _TAIL % (len(content), content)
+        if text is not None:
+            text.tail = b"" if tail is None else made
+        return (start + request_id.encode() + made,)
 
     def _start(self, status: int, standing: list[Header]) -> bytes:
+        """Return an answer's bytes up to its request id, the first of its own headers."""
         lines = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
         lines += [b"%b: %b\r\n" % each for each in standing]
-        start = self._starts[status] = b"".join(lines)
+        start = self._starts[status] = b"".join(lines) + _REQUEST_ID
         return start
 
 
