@@ -29,6 +29,7 @@ JsonObject = dict[str, Any]
 
 
 _TEXT_BY_STATE = {state: dumps(state) for state in ConnectionState}
+_TEXT_BY_INTEGRATION: dict[str, bytes] = {state: dumps(state) for state in IntegrationState}
 ENVELOPE = b'{"status_code":200,"status":"OK","data":%b}'
 """What data is answered in."""
 
@@ -76,7 +77,7 @@ def connection_answer(vault: Vault, held: Held, consumer_id: str | None, base_ur
         if stamp[3] is connection and stamp[0] == revision and stamp[1] == moment:
             found: Text = text
             return found
-    parts = _connection_parts(vault, _same_of(connector), connection, consumer_id, base_url)
+    parts = _connection_parts(vault, held, consumer_id, base_url, moment)
     text = Text(ENVELOPE % b"".join(parts))
     if vault.shown.keeps_parts:
         text.parts = parts
@@ -100,17 +101,16 @@ def connections_answer(
     if consumer_id is not None:
         vault.connections.see_to_tokens(consumer_id)
         revision = vault.surroundings.store.revision(consumer_id)
-    stamp = (revision, vault.authorization.moment())
+    moment = vault.authorization.moment()
+    stamp = (revision, moment)
     key = (consumer_id, unified_api, base_url, configured)
     kept = vault.shown.get(key)
     if kept is not None and kept[0] == stamp:
         found: Text = kept[1]
         return found
     each = (
-        b"".join(_connection_parts(vault, _same_of(connector), connection, consumer_id, base_url))
-        for connector, connection in vault.connections.of_consumer(
-            consumer_id, unified_api, configured=configured
-        )
+        b"".join(_connection_parts(vault, held, consumer_id, base_url, moment))
+        for held in vault.connections.of_consumer(consumer_id, unified_api, configured=configured)
     )
     text = Text(ENVELOPE % (b"[%b]" % b",".join(each)))
     vault.shown.keep(key, stamp, text, len(text.content))
@@ -118,14 +118,11 @@ def connections_answer(
 
 
 def _connection_parts(
-    vault: Vault,
-    same: "_Same",
-    connection: Connection | None,
-    consumer_id: str | None,
-    base_url: str,
+    vault: Vault, held: Held, consumer_id: str | None, base_url: str, moment: int
 ) -> Parts:
     """Return a Connection as the texts that it is joined from: `beginning`, names and values."""
-    connector = same.connector
+    connector, connection = held
+    same = _same_of(connector)
     integration = vault.application.integrations.get(
         connector.service_id, IntegrationState.CONFIGURED
     )
@@ -138,7 +135,7 @@ def _connection_parts(
         b',"state":',
         _TEXT_BY_STATE[state_of(connector, connection)],
         b',"integration_state":',
-        orjson.dumps(integration),
+        _TEXT_BY_INTEGRATION.get(integration) or dumps(integration),
         b',"enabled":',
         b"true" if connection is not None and connection.enabled else b"false",
         b',"form_fields":',
@@ -149,22 +146,26 @@ def _connection_parts(
         logo,
     ]
     if connector.oauth_grant_type is not None:
-        authorize, revoke = _urls(vault, connector, connection, consumer_id, base_url)
+        authorize, revoke = _urls(vault, held, consumer_id, base_url, moment)
         parts += (b',"authorize_url":', authorize, b',"revoke_url":', revoke)
     else:
         parts += (b',"revoke_url":', b"null")
     if connection is not None:
-        configuration = [
-            {"resource": resource, "defaults": _defaults(connector, resource, values)}
-            for resource, values in connection.configuration.items()
-        ]
+        configuration = b"[]"
+        if connection.configuration:
+            configuration = dumps(
+                [
+                    {"resource": resource, "defaults": _defaults(connector, resource, values)}
+                    for resource, values in connection.configuration.items()
+                ]
+            )
         parts += (
             b',"settings":',
-            dumps(same.plain_settings(connection)),
+            dumps(same.plain_settings(connection)) if connection.settings else b"{}",
             b',"metadata":',
-            dumps(connection.metadata),
+            dumps(connection.metadata) if connection.metadata else b"{}",
             b',"configuration":',
-            dumps(configuration) if configuration else b"[]",
+            configuration,
             b',"custom_mappings":',
             _mappings(vault, same, connection),
             b',"created_at":',
@@ -350,28 +351,28 @@ def _text_of(base_url: str, path: str) -> bytes:
     return orjson.dumps(base_url + path)
 
 
-@lru_cache(maxsize=1024)
-def _quoted(text: str) -> str:
-    return quote(text, safe="")
+@lru_cache(maxsize=4096)
+def _url_texts(
+    base_url: str, service_id: str, application_id: str, state: str
+) -> tuple[bytes, bytes]:
+    place = f"{service_id}/{quote(application_id, safe='')}?state={state}"
+    return (
+        orjson.dumps(f"{base_url}/vault/authorize/{place}"),
+        orjson.dumps(f"{base_url}/vault/revoke/{place}"),
+    )
 
 
 def _urls(
-    vault: Vault,
-    connector: Connector,
-    connection: Connection | None,
-    consumer_id: str | None,
-    base_url: str,
+    vault: Vault, held: Held, consumer_id: str | None, base_url: str, moment: int
 ) -> tuple[bytes, bytes]:
     """Return authorize_url and revoke_url as JSON texts: each null while it would lead nowhere."""
     authorization = vault.authorization
+    connector, connection = held
     if consumer_id is None or not authorization.can_authorize(connector, connection):
         return b"null", b"null"
-    place = f"{connector.service_id}/{_quoted(vault.application.id)}"
-    state = authorization.state_for(consumer_id, connector)
-    revoke = b"null"
-    if authorization.can_revoke(connector, connection):
-        revoke = orjson.dumps(f"{base_url}/vault/revoke/{place}?state={state}")
-    return orjson.dumps(f"{base_url}/vault/authorize/{place}?state={state}"), revoke
+    state = authorization.state_for(consumer_id, connector, moment)
+    authorize, revoke = _url_texts(base_url, connector.service_id, vault.application.id, state)
+    return authorize, revoke if authorization.can_revoke(connector, connection) else b"null"
 
 
 class _Same:

@@ -150,6 +150,8 @@ class VaultProtocol(HttpToolsProtocol):
             stop = body_at + block.length
             if stop > size:
                 break
+            if turns and self.transport.is_closing():
+                return b""
             if flow.write_paused or turns == TURN:
                 self._hold(data[at:])
                 return b""
@@ -157,8 +159,6 @@ class VaultProtocol(HttpToolsProtocol):
                 break
             turns += 1
             at = stop
-            if self.transport.is_closing():
-                return b""
         return data[at:] if at else data
 
     def _answer(self, direct: Direct, way: Way, head: Head, content: bytes) -> bool:

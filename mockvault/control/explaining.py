@@ -1,7 +1,6 @@
 """Why a connection stands where it does, and what comes next: with facts, curl and a diagram."""
 
 import json
-from dataclasses import replace
 from shlex import quote as shell_quote
 from typing import Any
 from urllib.parse import quote
@@ -174,7 +173,7 @@ class _Next:
             )
         steps = []
         if missing:
-            after = replace(connection, settings={**connection.settings, **missing})
+            after = connection._replace(settings={**connection.settings, **missing})
             steps.append(self._patch({"settings": missing}, "Save what is missing", after))
         if credentials_are_refused(connector, connection):
             right = with_facts_of(
@@ -195,10 +194,12 @@ class _Next:
     def _tokens(self, connection: Connection) -> list[dict[str, Any]]:
         connector, vault = self._connector, self._vault
         steps = []
-        with_token = replace(connection, token=_TOKEN)
+        with_token = connection._replace(token=_TOKEN)
         if vault.authorization.can_authorize(connector, connection):
             place = f"{connector.service_id}/{quote(vault.application.id, safe='')}"
-            state = vault.authorization.state_for(self._consumer_id, connector)
+            state = vault.authorization.state_for(
+                self._consumer_id, connector, vault.authorization.moment()
+            )
             url = f"{self._url}/vault/authorize/{place}?state={state}"
             url += f"&redirect_uri={self._back()}&mock_consent=approve"
             steps.append(
@@ -227,14 +228,16 @@ class _Next:
             )
         if vault.authorization.can_revoke(connector, connection):
             place = f"{connector.service_id}/{quote(vault.application.id, safe='')}"
-            state = vault.authorization.state_for(self._consumer_id, connector)
+            state = vault.authorization.state_for(
+                self._consumer_id, connector, vault.authorization.moment()
+            )
             url = f"{self._url}/vault/revoke/{place}?state={state}"
             url += f"&redirect_uri={self._back()}"
             steps.append(
                 {
                     "operation_id": "connectionsRevoke",
                     "does": "Take the consent back",
-                    "leads_to": state_of(connector, replace(connection, token=None)),
+                    "leads_to": state_of(connector, connection._replace(token=None)),
                     "curl": f"curl -sL -o /dev/null {shell_quote(url)}",
                 }
             )
@@ -256,7 +259,7 @@ class _Next:
 
     def _import(self, connection: Connection) -> dict[str, Any]:
         body = {"credentials": {"access_token": "imported", "refresh_token": "imported"}}
-        after = replace(connection, token=_TOKEN)
+        after = connection._replace(token=_TOKEN)
         return self._step(
             "connectionsImport", "POST", "/import", body, "Import a token had elsewhere", after
         )

@@ -95,7 +95,7 @@ class Journal:
         if self._followers:
             self._tell(entry_of(self._entries[-1]))
         if self._pending:
-            self.flush(number, row[_STEPS])
+            self.flush(number, row[_STEPS], at)
 
     def _with_cut(self, row: Row, answer: bytes) -> Row:
         """Return the row with the beginning of its answer; of an answer served again, the same."""
@@ -117,22 +117,32 @@ class Journal:
         self.flush()
         self._append(kind, what, None, _OVERHEAD)
 
-    def flush(self, cause: int | None = None, steps: Sequence[Any] = ()) -> None:
-        """Put down what waits; what is one of the request's `steps` was caused by it."""
+    def flush(
+        self, cause: int | None = None, steps: Sequence[Any] = (), at: int | None = None
+    ) -> None:
+        """Put down what waits, `at` a time or now.
+
+        What is one of the request's `steps` was caused by it.
+        """
         pending, self._pending = self._pending, []
         for kind, what in pending:
-            is_caused = any(what.change is step for step in steps)
-            self._append(kind, what, cause if is_caused else None, _OVERHEAD)
+            caused_by = None
+            for step in steps:
+                if what.change is step:
+                    caused_by = cause
+            self._append(kind, what, caused_by, _OVERHEAD, at)
 
-    def _append(self, kind: str, what: Any, cause: int | None, size: int) -> None:
+    def _append(
+        self, kind: str, what: Any, cause: int | None, size: int, at: int | None = None
+    ) -> None:
         self._number += 1
-        entry = Entry(self._number, kind, self._now(), what, cause, size)
-        self._entries.append((entry.number, kind, entry.at, what, cause, size))
+        numbered = (self._number, kind, self._now() if at is None else at, what, cause, size)
+        self._entries.append(numbered)
         self._size += size
         if len(self._entries) > self.capacity or self._size > BYTES:
             self._evict()
         if self._followers:
-            self._tell(entry)
+            self._tell(entry_of(numbered))
 
     def _evict(self) -> None:
         while len(self._entries) > self.capacity or (self._size > BYTES and len(self._entries) > 1):

@@ -1,6 +1,5 @@
 """Transitions made by hand: those that raise an event, and those into any state, by their facts."""
 
-from dataclasses import replace
 from typing import Any
 
 from mockvault.domain.connectors import Connector
@@ -129,7 +128,7 @@ def _revoke(
     vault: Vault, connector: Connector, connection: Connection | None, place: Place
 ) -> None:
     connection = _with_token(vault, connector, connection, place)
-    after = _touched(vault, replace(connection, token=None))
+    after = _touched(vault, connection._replace(token=None))
     vault.surroundings.store.count_authorization(connection.consumer_id, connection.key)
     vault.surroundings.keep(connector, connection, after, Cause.REVOCATION)
 
@@ -138,7 +137,7 @@ def _fail_refresh(
     vault: Vault, connector: Connector, connection: Connection | None, place: Place
 ) -> None:
     connection = _with_token(vault, connector, connection, place)
-    after = _touched(vault, replace(connection, token=None))
+    after = _touched(vault, connection._replace(token=None))
     vault.surroundings.keep(connector, connection, after, Cause.REFRESH_FAILURE)
 
 
@@ -166,4 +165,4 @@ def _token(vault: Vault, connector: Connector) -> AccessToken:
 def _touched(vault: Vault, connection: Connection) -> Connection:
     """Return the connection as changed now, later than it was changed before."""
     before = connection.updated_at or connection.created_at
-    return replace(connection, updated_at=max(vault.now(), before + 1))
+    return connection._replace(updated_at=max(vault.now(), before + 1))

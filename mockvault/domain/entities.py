@@ -1,7 +1,8 @@
 """What a vault holds: consumers, connections, tokens, custom mappings, log entries.
 
 All are immutable values: a change is a new value, so that a snapshot is a copy of a dictionary and
-a refusal can leave nothing half done. Times are milliseconds since 1970.
+a refusal can leave nothing half done. What is made at a call is a tuple, which is made in a quarter
+of the time that a frozen dataclass takes. Times are milliseconds since 1970.
 """
 
 from collections.abc import Mapping
@@ -32,8 +33,7 @@ class Application:
     webhooks: tuple[Mapping[str, Any], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Consumer:
+class Consumer(NamedTuple):
     """A user or account of the application (contract: #/components/schemas/Consumer)."""
 
     id: str
@@ -59,8 +59,7 @@ class AccessToken:
         return None if self.expires_in is None else self.issued_at + self.expires_in * 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(NamedTuple):
     """A consumer's connection to a connector: the facts that its state is computed from.
 
     `configuration` holds, for each resource, the value of each of its fields.
@@ -72,10 +71,10 @@ class Connection:
     created_at: int
     updated_at: int | None = None
     enabled: bool = True
-    settings: Json = field(default_factory=lambda: NOTHING)
-    metadata: Json = field(default_factory=lambda: NOTHING)
+    settings: Json = NOTHING
+    metadata: Json = NOTHING
     token: AccessToken | None = None
-    configuration: Mapping[str, Json] = field(default_factory=lambda: NOTHING)
+    configuration: Mapping[str, Json] = NOTHING
 
     @property
     def id(self) -> str:
@@ -88,8 +87,7 @@ class Connection:
         return (self.unified_api, self.service_id)
 
 
-@dataclass(frozen=True, slots=True)
-class CustomMapping:
+class CustomMapping(NamedTuple):
     """The value that a consumer's connection maps a target field to: a JSONPath or a finder."""
 
     consumer_id: str

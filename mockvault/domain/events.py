@@ -27,6 +27,13 @@ class Cause(StrEnum):
     REFRESH_FAILURE = "refresh failure"
 
 
+_REQUEST, _UPDATED = Cause.REQUEST, (EventType.UPDATED,)
+_BY_CAUSE = {
+    Cause.REVOCATION: (EventType.REVOKED,),
+    Cause.REFRESH_FAILURE: (EventType.TOKEN_REFRESH_FAILED,),
+}
+
+
 class ConnectionChange(NamedTuple):
     """One connection before and after one step; None is one that the consumer does not have.
 
@@ -60,23 +67,20 @@ def events_of(change: ConnectionChange) -> tuple[EventType, ...]:
     The order of `updated` before `callable` is inferred (spec/decisions/0006); what each event
     means is the contract's.
     """
-    if change.after is None:
+    before, after, state_before, state_after, _, cause = change
+    if after is None:
         return (EventType.DELETED,)
-    if change.cause is Cause.REVOCATION:
-        return (EventType.REVOKED,)
-    if change.cause is Cause.REFRESH_FAILURE:
-        return (EventType.TOKEN_REFRESH_FAILED,)
-    became_callable = (
-        change.state_after is ConnectionState.CALLABLE
-        and change.state_before is not ConnectionState.CALLABLE
-    )
+    if cause is not _REQUEST:
+        return _BY_CAUSE[cause]
     events: tuple[EventType, ...]
-    if change.before is None:
+    if before is None:
         events = (EventType.CREATED,)
-    elif change.before.enabled and not change.after.enabled:
+    elif before.enabled and not after.enabled:
         events = (EventType.DISABLED,)
-    elif change.before.updated_at == change.after.updated_at and change.before == change.after:
+    elif before.updated_at == after.updated_at and before == after:
         events = ()
     else:
-        events = (EventType.UPDATED,)
-    return (*events, EventType.CALLABLE) if became_callable else events
+        events = _UPDATED
+    if state_after is state_before or state_after is not ConnectionState.CALLABLE:
+        return events
+    return (*events, EventType.CALLABLE)

@@ -1,7 +1,6 @@
 """Which facts imply a state: a connection is brought into one by what would have led there."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from mockvault.domain.connectors import Connector, FormField
@@ -36,18 +35,18 @@ def with_facts_of(
     required = [each for each in connector.form_fields if each.required and not each.deprecated]
     held = connection.token or token if needs_token(connector) else None
     if state is ConnectionState.ADDED:
-        result = replace(connection, token=None)
+        result = connection._replace(token=None)
         if held is None:
             result = _without(result, required)
     elif state is ConnectionState.AUTHORIZED:
         waiting = [each for each in required if each.after_authorization] or required
-        result = replace(_filled(connector, connection, make_value), token=held)
+        result = _filled(connector, connection, make_value)._replace(token=held)
         result = _without(result, waiting)
     elif state is ConnectionState.INVALID:
-        result = replace(_filled(connector, connection, make_value), token=held)
+        result = _filled(connector, connection, make_value)._replace(token=held)
         result = _spoilt(connector, result)
     else:
-        result = replace(_filled(connector, connection, make_value), token=held)
+        result = _filled(connector, connection, make_value)._replace(token=held)
     if state_of(connector, result) is not state:
         raise IllegalStep(f"No facts make connection '{connector.id}' {state}")
     return result
@@ -59,23 +58,23 @@ def _filled(connector: Connector, connection: Connection, make_value: MakeValue)
         value = settings.get(form_field.id)
         if isinstance(value, str) and REFUSED_WORD in value.casefold():
             settings[form_field.id] = make_value(form_field)
-    connection = replace(connection, settings=settings)
+    connection = connection._replace(settings=settings)
     for form_field in missing_settings(connector, connection):
         settings[form_field.id] = make_value(form_field)
-    return replace(connection, settings=settings)
+    return connection._replace(settings=settings)
 
 
 def _without(connection: Connection, fields: list[FormField]) -> Connection:
     gone = {form_field.id for form_field in fields if not is_filled(form_field.default_value)}
     settings = {name: value for name, value in connection.settings.items() if name not in gone}
-    return replace(connection, settings=settings)
+    return connection._replace(settings=settings)
 
 
 def _spoilt(connector: Connector, connection: Connection) -> Connection:
     for form_field in connector.form_fields:
         if form_field.sensitive or (form_field.required and not form_field.options):
             settings = {**connection.settings, form_field.id: f"{REFUSED_WORD}-credentials"}
-            return replace(connection, settings=settings)
+            return connection._replace(settings=settings)
     return connection
 
 

@@ -32,6 +32,15 @@ class IntegrationState(StrEnum):
     CONFIGURED = "configured"
 
 
+_OAUTH2, _IN_BROWSER = AuthType.OAUTH2, GrantType.AUTHORIZATION_CODE
+_AVAILABLE, _ADDED, _CALLABLE = (
+    ConnectionState.AVAILABLE,
+    ConnectionState.ADDED,
+    ConnectionState.CALLABLE,
+)
+# names of a module are found in half the time that members of an enumeration take
+
+
 def is_filled(value: Any) -> bool:
     """Tell whether a setting's value counts as given: anything but nothing and the empty text."""
     return value is not None and value not in ("", [])
@@ -72,15 +81,12 @@ def settings_missing_for_authorization(
 
 def needs_token(connector: Connector) -> bool:
     """Tell whether a connection to it is authorized by an OAuth token, by whatever grant."""
-    return connector.oauth_grant_type is not None or connector.auth_type is AuthType.OAUTH2
+    return connector.oauth_grant_type is not None or connector.auth_type is _OAUTH2
 
 
 def is_authorized_in_browser(connector: Connector) -> bool:
     """Tell whether a consumer authorizes it by consent on a provider's page."""
-    return (
-        connector.auth_type is AuthType.OAUTH2
-        and connector.oauth_grant_type is GrantType.AUTHORIZATION_CODE
-    )
+    return connector.oauth_grant_type is _IN_BROWSER and connector.auth_type is _OAUTH2
 
 
 def credentials_are_refused(connector: Connector, connection: Connection) -> bool:
@@ -110,11 +116,11 @@ def state_of(connector: Connector, connection: Connection | None) -> ConnectionS
     <ConnectionState.CALLABLE: 'callable'>
     """
     if connection is None:
-        return ConnectionState.AVAILABLE
+        return _AVAILABLE
     if connection.token is None and needs_token(connector):
-        return ConnectionState.ADDED
+        return _ADDED
     if not has_all_settings(connector, connection):
-        return ConnectionState.AUTHORIZED if connection.token is not None else ConnectionState.ADDED
+        return ConnectionState.AUTHORIZED if connection.token is not None else _ADDED
     if connector.validation_support and credentials_are_refused(connector, connection):
         return ConnectionState.INVALID
-    return ConnectionState.CALLABLE
+    return _CALLABLE

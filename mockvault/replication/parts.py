@@ -283,15 +283,17 @@ class RecordedJournal(Journal):
         row = self._entries[number - self._number - 1]
         turns.changes.insert(place, (self._id, "row", (row,)))
 
-    def flush(self, cause: int | None = None, steps: Any = ()) -> None:
+    def flush(self, cause: int | None = None, steps: Any = (), at: int | None = None) -> None:
         """Put down what waits."""
         if self._pending:
             self._turns.enter()
-            super().flush(cause, steps)
+            super().flush(cause, steps, at)
 
-    def _append(self, kind: str, what: Any, cause: int | None, size: int) -> None:
+    def _append(
+        self, kind: str, what: Any, cause: int | None, size: int, at: int | None = None
+    ) -> None:
         self._turns.enter()
-        super()._append(kind, what, cause, size)
+        super()._append(kind, what, cause, size, at)
         self._turns.changes.append((self._id, "row", (self._entries[-1],)))
 
     def clear(self) -> None:

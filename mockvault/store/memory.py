@@ -254,7 +254,7 @@ class MemoryStore:
     def put_connection(self, connection: Connection) -> None:
         """Keep a new or changed connection."""
         account = self._wrote(connection.consumer_id)
-        key = connection.key
+        key = (connection.unified_api, connection.service_id)
         account.connections = {**account.connections, _KEYS.setdefault(key, key): connection}
 
     def delete_connection(self, consumer_id: str, key: _ConnectionKey) -> None:
@@ -267,8 +267,10 @@ class MemoryStore:
 
     def authorizations(self, consumer_id: str, key: _ConnectionKey) -> int:
         """Return how often consent was finished or revoked, deleted connections included."""
-        account = self._account(consumer_id)
-        return 0 if account is None else account.authorizations.get(key, 0)
+        account = self._accounts.get(consumer_id) or self._past.get(consumer_id)
+        if account is None or account.authorizations is _NOTHING:
+            return 0
+        return account.authorizations.get(key, 0)
 
     def count_authorization(self, consumer_id: str, key: _ConnectionKey) -> None:
         """Count a consent that was finished or revoked."""
@@ -283,8 +285,8 @@ class MemoryStore:
 
     def mappings(self, consumer_id: str, key: _ConnectionKey) -> Sequence[CustomMapping]:
         """Return the mappings of one connection of the consumer."""
-        account = self._account(consumer_id)
-        if account is None or not account.mappings:
+        account = self._accounts.get(consumer_id) or self._past.get(consumer_id)
+        if account is None or account.mappings is _NOTHING:
             return ()
         return [mapping for place, mapping in account.mappings.items() if place[:2] == key]
 
@@ -353,9 +355,16 @@ class MemoryStore:
         self._logbook.append(row)
         consumer_id: str = row[1]
         account = self._accounts.get(consumer_id) or self._past.get(consumer_id)
-        if account is not None and account.consumer is not None:
-            # not `self.count_call`: who puts each change down puts this one down as a whole
-            MemoryStore.count_call(self, consumer_id, "vault", row[2])
+        if account is None or account.consumer is None:
+            return
+        if account.owner is not self._owner:
+            account = self._mine(consumer_id)
+        self._writes += 1
+        account.activity = self._writes
+        history = account.vault
+        if history is None:
+            history = account.vault = CallHistory()
+        history.add(row[2])
 
     def logs(
         self, consumer_id: str, wanted: LogsFilter, position: Position, limit: int

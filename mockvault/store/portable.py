@@ -4,7 +4,7 @@ What is known for a short time only (OAuth flows and codes) stays behind.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
@@ -118,19 +118,12 @@ def _contradictions(world: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _plain(value: Any) -> dict[str, Any]:
     """Return an entity as JSON, without what it has by default."""
-    if isinstance(value, LogEntry):
-        defaults = LogEntry._field_defaults
-        return {
-            name: part
-            for name, part in zip(LogEntry._fields, value, strict=True)
-            if name not in defaults or part != defaults[name]
-        }
-    shown = {}
-    for each in fields(value):
-        part = getattr(value, each.name)
-        if each.name in _REQUIRED or part != each.default:
-            shown[each.name] = asdict(part) if isinstance(part, AccessToken) else part
-    return shown
+    defaults = value._field_defaults
+    return {
+        name: asdict(part) if isinstance(part, AccessToken) else part
+        for name, part in zip(value._fields, value, strict=True)
+        if name in _REQUIRED or name not in defaults or part != defaults[name]
+    }
 
 
 def _token(said: Mapping[str, Any]) -> AccessToken:

@@ -6,7 +6,6 @@ the browser returns to, the PKCE verifier) is kept here, under the state, for te
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from mockvault.domain.clock import HOUR, MINUTE, SECOND
@@ -61,12 +60,13 @@ class Authorization:
         now = self._at.clock.now()
         return now - now % STATE_STEP
 
-    def state_for(self, consumer_id: str, connector: Connector) -> str:
-        """Return the signed state that the consumer's authorize and revoke URLs carry."""
+    def state_for(self, consumer_id: str, connector: Connector, moment: int) -> str:
+        """Return the signed state that the consumer's authorize and revoke URLs carry.
+
+        It is made for a `moment()`.
+        """
         key = (connector.unified_api, connector.service_id)
         generation = self._at.store.authorizations(consumer_id, key)
-        now = self._at.clock.now()
-        moment = now - now % STATE_STEP
         place = (consumer_id, *key, generation, moment)
         state = self._states.get(place)
         if state is None:
@@ -169,8 +169,7 @@ class Authorization:
         consumer_id = claims["consumer_id"]
         self._consumers.ensure(consumer_id)
         old = before or Connection(consumer_id, connector.unified_api, connector.service_id, now)
-        after = replace(
-            old,
+        after = old._replace(
             token=token,
             settings={**self._provided(connector, old), **old.settings},
             updated_at=None if before is None else now,
@@ -223,8 +222,7 @@ class Authorization:
             self._exchange.revoke(connector, token, consent)
         except CodeExchangeFailed as reason:
             return failure(redirect_uri, claims, "revoke", "OAuthConnectorError", reason.why)
-        after = replace(
-            connection,
+        after = connection._replace(
             token=None,
             updated_at=self._at.clock.now(),
         )

@@ -1,7 +1,6 @@
 """Connections: listed, added, changed, deleted, imported, and authorized without a browser."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from mockvault.domain.clock import milliseconds_of
@@ -108,8 +107,9 @@ class Connections:
         connector.
         """
         connector, before = self.find(consumer_id, unified_api, service_id)
-        after = self._changed(connector, before, consumer_id, body)
-        return Held(connector, self._at.keep(connector, before, after))
+        now = self._at.clock.now()
+        after = self._changed(connector, before, consumer_id, body, now)
+        return Held(connector, self._at.keep(connector, before, after, at=now))
 
     def delete(self, consumer_id: str, unified_api: str, service_id: str) -> None:
         """Drop what is stored; the connector is available again.
@@ -137,11 +137,12 @@ class Connections:
                 "import its credentials through settings"
             )
         patch = {key: body[key] for key in ("settings", "metadata") if key in body}
-        after = self._changed(connector, before, consumer_id, patch)
-        token = self._imported_token(credentials)
+        now = self._at.clock.now()
+        after = self._changed(connector, before, consumer_id, patch, now)
+        token = _imported_token(credentials, now)
         if token is not None:
-            after = replace(after, token=token)
-        return Held(connector, self._at.keep(connector, before, after))
+            after = after._replace(token=token)
+        return Held(connector, self._at.keep(connector, before, after, at=now))
 
     def authorize_without_browser(
         self, consumer_id: str, unified_api: str, service_id: str
@@ -160,7 +161,7 @@ class Connections:
         if missing:
             raise IllegalStep(f"Save these settings before the token: {', '.join(missing)}")
         token = self._exchange.by_credentials(connector, before)
-        after = replace(before, token=token, updated_at=self._at.clock.now())
+        after = before._replace(token=token, updated_at=self._at.clock.now())
         return Held(connector, self._at.keep(connector, before, after))
 
     def _current(self, connector: Connector, connection: Connection | None) -> Connection | None:
@@ -170,9 +171,9 @@ class Connections:
         if not self._exchange.is_due(connection.token):
             return connection
         fresh = self._exchange.refreshed(connector, connection)
-        after = replace(connection, token=fresh)
+        after = connection._replace(token=fresh)
         if fresh is None:
-            after = replace(after, updated_at=self._at.clock.now())
+            after = after._replace(updated_at=self._at.clock.now())
             return self._at.keep(connector, connection, after, Cause.REFRESH_FAILURE)
         self._at.store.put_connection(after)
         self._at.note(f"{connection.id} token refreshed")
@@ -184,9 +185,9 @@ class Connections:
         before: Connection | None,
         consumer_id: str,
         body: Mapping[str, Any],
+        now: int,
     ) -> Connection:
         """Return the connection as the body makes it; nothing is stored yet."""
-        now = self._at.clock.now()
         old = before or Connection(
             consumer_id, connector.unified_api, connector.service_id, created_at=now
         )
@@ -203,23 +204,23 @@ class Connections:
             _configured(connector, old.configuration, body.get("configuration", ())),
         )
 
-    def _imported_token(self, credentials: Mapping[str, Any]) -> AccessToken | None:
-        now = self._at.clock.now()
-        access_token = credentials.get("access_token")
-        refresh_token = credentials.get("refresh_token")
-        issued_at, expires_in = credentials.get("issued_at"), credentials.get("expires_in")
-        if access_token is None and refresh_token is None:
-            return None
-        issued = now if issued_at is None else milliseconds_of(issued_at)
-        is_due = (
-            access_token is None
-            or issued_at is None
-            or expires_in is None
-            or issued + expires_in * 1000 <= now
-        )
-        if access_token is None or (refresh_token is not None and is_due):
-            return AccessToken(access_token or "", now, 0, refresh_token)
-        return AccessToken(access_token, issued, expires_in, refresh_token)
+
+def _imported_token(credentials: Mapping[str, Any], now: int) -> AccessToken | None:
+    access_token = credentials.get("access_token")
+    refresh_token = credentials.get("refresh_token")
+    issued_at, expires_in = credentials.get("issued_at"), credentials.get("expires_in")
+    if access_token is None and refresh_token is None:
+        return None
+    issued = now if issued_at is None else milliseconds_of(issued_at)
+    is_due = (
+        access_token is None
+        or issued_at is None
+        or expires_in is None
+        or issued + expires_in * 1000 <= now
+    )
+    if access_token is None or (refresh_token is not None and is_due):
+        return AccessToken(access_token or "", now, 0, refresh_token)
+    return AccessToken(access_token, issued, expires_in, refresh_token)
 
 
 def _configured(

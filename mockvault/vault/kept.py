@@ -1,5 +1,6 @@
 """What was worked out before and may be used again: bounded by its size, forgotten all at once."""
 
+from collections.abc import Callable
 from typing import Any
 
 LIMIT = 16 * 1024 * 1024
@@ -14,6 +15,9 @@ property's name, with all that stands before its value (`,"state":`), and the va
 """
 
 
+_NOBODY: frozenset[Any] = frozenset()
+
+
 class Text:
     """JSON text that was worked out once, and by whom it has been proved to be right.
 
@@ -26,7 +30,7 @@ class Text:
         self.content = content
         self.parts: Parts | None = None
         """What the data was joined from, where that is kept."""
-        self.proved_by: set[Any] = set()
+        self.proved_by: frozenset[Any] = _NOBODY
         self.reply: Any = None
         """The answer that is made of it alone, where one was made."""
         self.tail: bytes | None = None
@@ -38,13 +42,11 @@ class Kept:
 
     def __init__(self) -> None:
         self._values: dict[Any, tuple[Any, Any]] = {}
+        self.get: Callable[[Any], tuple[Any, Any] | None] = self._values.get
+        """Returns what is kept under a key, its stamp first, or None."""
         self._size = 0
         self.keeps_parts = False
         """Whether texts keep what they were joined from, to be proved part by part."""
-
-    def get(self, key: Any) -> tuple[Any, Any] | None:
-        """Return what is kept under the key, its stamp first, or None."""
-        return self._values.get(key)
 
     def keep(self, key: Any, stamp: Any, value: Any, size: int) -> None:
         """Keep a value; where there is no more room, all the others are forgotten."""

@@ -53,10 +53,11 @@ class Surroundings:
         before: Connection | None,
         after: Connection,
         cause: Cause = Cause.REQUEST,
+        at: int | None = None,
     ) -> Connection:
-        """Store a connection and announce how it changed."""
+        """Store a connection and announce how it changed: `at` a time, or now."""
         self.store.put_connection(after)
-        self.announce(connector, before, after, cause)
+        self.announce(connector, before, after, cause, at)
         return after
 
     def announce(
@@ -65,6 +66,7 @@ class Surroundings:
         before: Connection | None,
         after: Connection | None,
         cause: Cause = Cause.REQUEST,
+        at: int | None = None,
     ) -> None:
         """Tell the log line and every listener how a connection changed."""
         change = ConnectionChange(
@@ -72,7 +74,7 @@ class Surroundings:
             after,
             state_of(connector, before),
             state_of(connector, after),
-            self.clock.now(),
+            self.clock.now() if at is None else at,
             cause,
         )
         self.changes.append(change)

@@ -22,6 +22,8 @@ class Vault:
 
     def __init__(self, surroundings: Surroundings, beginning: Any = None) -> None:
         self.surroundings = surroundings
+        self.application: Application = surroundings.application
+        """The application whose vault this is."""
         self.beginning = surroundings.store.snapshot() if beginning is None else beginning
         """The store's snapshot of the seeded world, to which a reset leads."""
         self.consumers = Consumers(surroundings)
@@ -40,11 +42,6 @@ class Vault:
         """Tells the time on the application's clock."""
         self.request_id: Callable[[], str] = surroundings.ids.uuid
         """Gives the id of a call, under which it is logged."""
-
-    @property
-    def application(self) -> Application:
-        """The application whose vault this is."""
-        return self.surroundings.application
 
     def take_changes(self) -> list[Change]:
         """Return what has changed since this was last asked."""

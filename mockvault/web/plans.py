@@ -290,7 +290,7 @@ class Plan:
         if vault is not None:
             surroundings = vault.surroundings
             now = vault.now()
-            application_id = surroundings.application.id
+            application_id = vault.application.id
             if surroundings.changes:
                 steps = tuple(surroundings.take_changes())
             if consumer_id is not None:
@@ -351,7 +351,7 @@ class Plan:
             judge in text.proved_by
             or (text.parts is not None and judge.proves(reply.status, text.parts))
         ):
-            text.proved_by.add(judge)
+            text.proved_by |= {judge}
             return
         if content is None or not judge.is_plainly_valid(reply.status, content):
             headers = headers_of(reply, request_id, call.head.origin, self._source)
@@ -368,7 +368,7 @@ class Plan:
             if violations:
                 return
         if text is not None:
-            text.proved_by.add(judge)
+            text.proved_by |= {judge}
 
 
 def _unknown(operation: Operation, accepted: Mapping[str, Any]) -> tuple[str, ...]:

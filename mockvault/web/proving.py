@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
+from jsonschema_rs import Draft4Validator
 
 from mockvault.contract import escape
 from mockvault.vault.kept import Parts
@@ -31,22 +32,20 @@ class ByParts:
             for name in schema.get("properties", {})
         }
         self._known: set[tuple[bytes, bytes]] = set()
+        self._judged: dict[bytes, Draft4Validator | None] = {}
         self._beginnings: dict[bytes, frozenset[str]] = {}
+        self._complete: set[tuple[bytes, ...]] = set()
 
     def proves(self, parts: Parts) -> bool:
         """Tell whether the object that is joined from the parts is right.
 
         False leaves that open: a property may be wrong, or named in an odd way.
         """
-        known, names = self._known, self._names_of(parts[0])
-        if names is None:
-            return False
-        for part in zip(parts[1:-1:2], parts[2:-1:2], strict=True):
+        known, beginning, names = self._known, parts[0], parts[1:-1:2]
+        for part in zip(names, parts[2:-1:2], strict=True):
             if part not in known and not self._is_right(*part):
                 return False
-        return not self._required or self._required <= names.union(
-            [orjson.loads(name[1:-1]) for name in parts[1:-1:2]]
-        )
+        return (beginning, *names) in self._complete or self._is_complete(beginning, names)
 
     def is_right_of(self, properties: dict[str, Any]) -> bool:
         """Tell whether each of these properties has a value that it may have."""
@@ -57,12 +56,28 @@ class ByParts:
         )
 
     def _is_right(self, name: bytes, text: bytes) -> bool:
-        if not self.is_right_of({orjson.loads(name[1:-1]): orjson.loads(text)}):
+        try:
+            judge = self._judged[name]
+        except KeyError:
+            judge = self._judged[name] = self._validators.get(orjson.loads(name[1:-1]))
+        if judge is not None and not judge.is_valid(orjson.loads(text)):
             return False
         if len(text) <= LONGEST:
             if len(self._known) >= MOST:
                 self._known.clear()
             self._known.add((name, text))
+        return True
+
+    def _is_complete(self, beginning: bytes, names: list[bytes]) -> bool:
+        """Tell whether the beginning is right, and no required property is missing."""
+        begun = self._names_of(beginning)
+        if begun is None or not self._required <= begun.union(
+            [orjson.loads(name[1:-1]) for name in names]
+        ):
+            return False
+        if len(self._complete) >= MOST:
+            self._complete.clear()
+        self._complete.add((beginning, *names))
         return True
 
     def _names_of(self, beginning: bytes) -> frozenset[str] | None:
