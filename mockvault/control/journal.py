@@ -18,6 +18,9 @@ BYTES = 32 * 1024 * 1024
 """Bytes of requests and answers that are kept."""
 ANSWER = 8 * 1024
 """Bytes that are kept of one answer."""
+PORTION = 64
+"""Entries that make room at once: that many more than the capacity are held."""
+PORTION_BYTES = 512 * 1024
 _OVERHEAD = 1_024
 _QUEUED = 2_000
 _OPERATION, _CONTENT, _ANSWER, _STEPS, _AT, _IS_CUT = map(
@@ -49,21 +52,33 @@ class Journal:
         self._pending: list[tuple[str, Any]] = []
         self._last_cut = (b"", b"")
         self._followers: set[asyncio.Queue[Entry | None]] = set()
-        self.evicted = 0
-        self.evicted_requests: Counter[str] = Counter()
+        self._evicted = 0
+        self._evicted_requests: Counter[str] = Counter()
 
     def __len__(self) -> int:
-        self.flush()
+        self.settle()
         return len(self._entries)
 
     def __iter__(self) -> Iterator[Entry]:
-        self.flush()
+        self.settle()
         return map(entry_of, tuple(self._entries))
 
     @property
     def is_followed(self) -> bool:
         """Whether anybody waits for entries."""
         return bool(self._followers)
+
+    @property
+    def evicted(self) -> int:
+        """How many entries made room for newer ones."""
+        self.settle()
+        return self._evicted
+
+    @property
+    def evicted_requests(self) -> Counter[str]:
+        """How many requests of each operation were among them."""
+        self.settle()
+        return self._evicted_requests
 
     @property
     def last(self) -> int:
@@ -90,8 +105,8 @@ class Journal:
         self._number = number = self._number + 1
         self._entries.append((number, "request", at, row, None, size))
         self._size += size
-        if self._size > BYTES or len(self._entries) > self.capacity:
-            self._evict()
+        if len(self._entries) > self.capacity + PORTION or self._size > BYTES + PORTION_BYTES:
+            self._make_room()
         if self._followers:
             self._tell(entry_of(self._entries[-1]))
         if self._pending:
@@ -139,18 +154,31 @@ class Journal:
         numbered = (self._number, kind, self._now() if at is None else at, what, cause, size)
         self._entries.append(numbered)
         self._size += size
-        if len(self._entries) > self.capacity or self._size > BYTES:
-            self._evict()
+        if len(self._entries) > self.capacity + PORTION or self._size > BYTES + PORTION_BYTES:
+            self._make_room()
         if self._followers:
             self._tell(entry_of(numbered))
 
-    def _evict(self) -> None:
-        while len(self._entries) > self.capacity or (self._size > BYTES and len(self._entries) > 1):
-            _, kind, _, what, _, size = self._entries.popleft()
-            self._size -= size
-            self.evicted += 1
-            if kind == "request":
-                self.evicted_requests[what[_OPERATION]] += 1
+    def settle(self) -> None:
+        """Put down what waits, and hold no more than is to be kept: before anything is read."""
+        if self._pending:
+            self.flush()
+        self._make_room()
+
+    def _make_room(self) -> None:
+        entries, size = self._entries, self._size
+        too_many = len(entries) - self.capacity
+        dropped = [entries.popleft() for _ in range(too_many)]
+        size -= sum([each[5] for each in dropped])
+        while size > BYTES and len(entries) > 1:
+            dropped.append(entries.popleft())
+            size -= dropped[-1][5]
+        if dropped:
+            self._size = size
+            self._evicted += len(dropped)
+            self._evicted_requests.update(
+                [each[3][_OPERATION] for each in dropped if each[1] == "request"]
+            )
 
     def _tell(self, entry: Entry) -> None:
         for queue in tuple(self._followers):
@@ -165,12 +193,12 @@ class Journal:
         """Forget every entry; numbers go on, so that who follows misses nothing."""
         self._entries.clear()
         self._pending.clear()
-        self._size = self.evicted = 0
-        self.evicted_requests.clear()
+        self._size = self._evicted = 0
+        self._evicted_requests.clear()
 
     def entries(self, after: int = 0, kinds: frozenset[str] = frozenset()) -> Iterator[Entry]:
         """Yield the entries after a number, oldest first, of some kinds or of all."""
-        self.flush()
+        self.settle()
         if not self._entries:
             return
         skipped = max(0, after - self._entries[0][0] + 1)
@@ -182,14 +210,14 @@ class Journal:
 
     def requests(self) -> Iterator[tuple[Entry, Exchange]]:
         """Yield every request that is kept, oldest first."""
-        self.flush()
+        self.settle()
         for entry in tuple(self._entries):
             if entry[1] == "request":
                 yield entry_of(entry), Exchange._make(entry[3])
 
     def find(self, number: int) -> Entry | None:
         """Return an entry by its number, or None where it is gone or never was."""
-        self.flush()
+        self.settle()
         if not self._entries:
             return None
         index = number - self._entries[0][0]

@@ -10,7 +10,7 @@ from heapq import heappush
 from typing import Any
 
 from mockvault.control.faults import FaultsSnapshot
-from mockvault.control.journal import Journal, entry_of
+from mockvault.control.journal import BYTES, PORTION, PORTION_BYTES, Journal, entry_of
 from mockvault.control.preferences import Preference
 from mockvault.control.timekeeping import Handler
 from mockvault.control.workbench import Equipment, Workbench, World
@@ -307,7 +307,8 @@ class RecordedJournal(Journal):
         self._number = row[0]
         self._entries.append(row)
         self._size += row[5]
-        self._evict()
+        if len(self._entries) > self.capacity + PORTION or self._size > BYTES + PORTION_BYTES:
+            self._make_room()
         if self._followers:
             self._tell(entry_of(row))
 
@@ -318,16 +319,16 @@ class RecordedJournal(Journal):
             tuple(self._entries),
             self._number,
             self._size,
-            self.evicted,
-            dict(self.evicted_requests),
+            self._evicted,
+            dict(self._evicted_requests),
         )
 
     def restore(self, state: Any) -> None:
         """Hold what another worker's held."""
-        entries, self._number, self._size, self.evicted, evicted = state
+        entries, self._number, self._size, self._evicted, evicted = state
         self._entries = deque(entries)
-        self.evicted_requests.clear()
-        self.evicted_requests.update(evicted)
+        self._evicted_requests.clear()
+        self._evicted_requests.update(evicted)
 
 
 class RecordedWebhooks(Webhooks):

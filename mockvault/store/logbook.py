@@ -10,7 +10,7 @@ each writes on in buckets of its own.
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from heapq import merge
 from itertools import islice
@@ -21,6 +21,8 @@ from mockvault.store.base import LogsFilter, Page, Position
 
 Facet = tuple[str, str, int]
 Numbered = tuple[int, tuple[Any, ...]]
+PORTION = 512
+"""Entries that make room at once: that much more than the capacity is held."""
 _FEW, _MUCH = 64, 8_192
 _CONSUMER, _API, _STATUS, _CONNECTOR = map(
     LogEntry._fields.index, ("consumer_id", "unified_api", "status_code", "connector_id")
@@ -45,9 +47,9 @@ class _Bucket:
     def __len__(self) -> int:
         return len(self.entries) - self.head
 
-    def drop_oldest(self) -> None:
-        self.entries[self.head] = ()
-        self.head += 1
+    def drop_oldest(self, count: int) -> None:
+        first, self.head = self.head, self.head + count
+        self.entries[first : self.head] = [()] * count
         if _is_worth_it(self.head, len(self.entries)):
             del self.numbers[: self.head], self.entries[: self.head]
             self.head = 0
@@ -107,11 +109,14 @@ class _Shelf:
 
 
 class Logbook:
-    """The log entries of one application, the latest `capacity` that were written."""
+    """The log entries of one application, the latest `capacity` that were written.
+
+    Those that are too many are not seen any more, and make room in portions.
+    """
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        self.evicted = 0
+        self._evicted = 0
         self._next = 1
         self._oldest = 1  # below this number everything made room
         self._shelves: tuple[_Shelf, ...] = ()
@@ -123,6 +128,16 @@ class Logbook:
 
     def __len__(self) -> int:
         return sum(1 for _ in self.entries())
+
+    @property
+    def evicted(self) -> int:
+        """How many entries made room for newer ones."""
+        self._make_room()
+        return self._evicted
+
+    def count_evicted(self, entries: int) -> None:
+        """Count entries that made room before this logbook was written."""
+        self._evicted += entries
 
     def append(self, entry: LogRow) -> None:
         """Keep the entry as the newest; the oldest of the application makes room."""
@@ -138,38 +153,55 @@ class Logbook:
         bucket.entries.append(row)
         self._own_order.append(bucket)
         self._next += 1
-        if self._next - self._oldest > self.capacity:
-            self._evict()
+        if self._next - self._oldest > self.capacity + PORTION:
+            self._make_room()
 
-    def _evict(self) -> None:
-        number = self._oldest
-        self._oldest += 1
+    @property
+    def _lowest(self) -> int:
+        """The number below which everything made room, or is about to."""
+        return max(self._oldest, self._next - self.capacity)
+
+    def _make_room(self) -> None:
+        """Drop what is too much."""
+        lowest = self._lowest
+        while self._oldest < lowest and self._shelves:
+            self._drop_from_shelf()
+        if self._oldest < lowest:
+            self._drop(lowest - self._oldest)
         begins = self._begins
-        while begins and begins[next(iter(begins))] <= number:
+        while begins and begins[next(iter(begins))] < lowest:
             begins.popitem(last=False)  # all that was forgotten is gone
-        if self._shelves and number < self._shelves[-1].end:
-            shelf = self._shelves[0]
-            if number >= shelf.end:
-                self._shelves = self._shelves[1:]
-                shelf = self._shelves[0]
-            if number >= begins.get(shelf.owners[number - shelf.first], 0):
-                self.evicted += 1
+
+    def _drop_from_shelf(self) -> None:
+        number = self._oldest
+        if number >= self._shelves[-1].end:
+            self._shelves = ()
             return
-        self._shelves = ()
-        bucket = self._own_order[self._own_head]
-        self._own_head += 1
+        shelf = self._shelves[0]
+        if number >= shelf.end:
+            self._shelves = self._shelves[1:]
+            return
+        self._oldest += 1
+        if number >= self._begins.get(shelf.owners[number - shelf.first], 0):
+            self._evicted += 1
+
+    def _drop(self, count: int) -> None:
+        """Drop the oldest entries of our own."""
+        first, self._own_head = self._own_head, self._own_head + count
+        self._oldest += count
+        for bucket, dropped in Counter(self._own_order[first : self._own_head]).items():
+            facets = self._own.get(bucket.consumer_id, {})
+            if facets.get(bucket.facet) is not bucket:
+                continue  # the consumer was deleted with the entries
+            self._evicted += dropped
+            bucket.drop_oldest(dropped)
+            if not bucket:
+                del facets[bucket.facet]
+                if not facets:
+                    del self._own[bucket.consumer_id]
         if _is_worth_it(self._own_head, len(self._own_order)):
             del self._own_order[: self._own_head]
             self._own_head = 0
-        if number < begins.get(bucket.consumer_id, 0):
-            return  # the consumer was deleted with the entries
-        self.evicted += 1
-        bucket.drop_oldest()
-        if not bucket:
-            facets = self._own[bucket.consumer_id]
-            del facets[bucket.facet]
-            if not facets:
-                del self._own[bucket.consumer_id]
 
     def forget(self, consumer_id: str) -> None:
         """Drop every entry of a consumer."""
@@ -182,7 +214,7 @@ class Logbook:
         self, consumer_id: str, wanted: LogsFilter, position: Position, limit: int
     ) -> Page[LogEntry]:
         """Return a page of the consumer's entries, newest first."""
-        lowest = max(self._oldest, self._begins.get(consumer_id, 0))
+        lowest = max(self._lowest, self._begins.get(consumer_id, 0))
         buckets = [
             bucket
             for facets in self._facets(consumer_id, lowest)
@@ -218,7 +250,7 @@ class Logbook:
     def entries(self) -> Iterator[LogEntry]:
         """Yield every entry, oldest first."""
         every = [
-            bucket.newer_than(0, max(self._oldest, self._begins.get(consumer_id, 0)))
+            bucket.newer_than(0, max(self._lowest, self._begins.get(consumer_id, 0)))
             for buckets in (*(shelf.buckets for shelf in self._shelves), self._own)
             for consumer_id, facets in buckets.items()
             for bucket in facets.values()
@@ -228,9 +260,10 @@ class Logbook:
 
     def copy(self) -> "Logbook":
         """Return a logbook that goes its own way; both share what was written until now."""
+        self._make_room()
         self._put_on_shelf()
         twin = Logbook(self.capacity)
-        twin.evicted, twin._next, twin._oldest = self.evicted, self._next, self._oldest
+        twin._evicted, twin._next, twin._oldest = self._evicted, self._next, self._oldest
         twin._shelves = self._shelves
         twin._begins = self._begins.copy()
         return twin
@@ -238,8 +271,7 @@ class Logbook:
     def keep(self, capacity: int) -> None:
         """Keep so many from now on; those that are too many make room."""
         self.capacity = capacity
-        while self._next - self._oldest > capacity:
-            self._evict()
+        self._make_room()
 
     def _put_on_shelf(self) -> None:
         """Begin new buckets, and join shelves so that they are few: each twice its next at least.

@@ -93,7 +93,7 @@ def snapshot_of(world: Any, *, log_capacity: int = LOG_CAPACITY) -> MemorySnapsh
     logbook = Logbook(log_capacity)
     for said in world.get("logs", ()):
         logbook.append(LogEntry(**said))
-    logbook.evicted += world.get("evicted_logs", 0)
+    logbook.count_evicted(world.get("evicted_logs", 0))
     return snapshot_from(
         sequence=world["sequence"],
         accounts=accounts,

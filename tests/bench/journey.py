@@ -73,7 +73,8 @@ STEPS = (
     Step(
         "credentials",
         "mockvault.web.plans:Plan._answer",
-        "Key and application open a vault: nothing is told before that. What any later step refuses"
+        "Key and application open a vault: nothing is told before that. Path, query and headers are"
+        " judged, once for each line that comes with the same headers. What any later step refuses"
         " becomes an answer here.",
     ),
     Step(
@@ -83,9 +84,9 @@ STEPS = (
     ),
     Step(
         "judgement",
-        "mockvault.web.plans:Plan._judged",
-        "Path, query and headers are judged once for each line and block, the body each time: read"
-        " strictly as JSON, then by validators compiled from the contract.",
+        "mockvault.web.plans:Plan._body_of",
+        "The body is judged each time: read strictly as JSON, then by validators compiled from the"
+        " contract.",
     ),
     Step(
         "handler",
@@ -106,7 +107,7 @@ STEPS = (
     ),
     Step(
         "log and counts",
-        "mockvault.vault.logs:Logs.record",
+        "mockvault.store.memory:MemoryStore.record_call",
         "The call is logged and counted for its consumer.",
     ),
     Step(

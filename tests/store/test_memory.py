@@ -1,6 +1,5 @@
 """A store in memory: pages, logs and snapshots, held against plain lists."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -98,7 +97,7 @@ class Stores(RuleBasedStateMachine):
     @rule(consumer_id=st.sampled_from(CONSUMERS))
     def change(self, consumer_id: str) -> None:
         if consumer_id in self.consumers:
-            made = replace(self.consumers[consumer_id], modified=1)
+            made = self.consumers[consumer_id]._replace(modified=1)
             self.store.put_consumer(made)
             self.consumers[consumer_id] = made
 
