@@ -15,7 +15,9 @@ from time import process_time, thread_time
 LONGEST = 0.0015
 """Seconds of CPU that a look may take before what it left is frozen."""
 BUSY, QUIET = 0.02, 0.1
-"""Seconds between looks while requests come, and while none do."""
+"""Seconds between looks while requests come, and while none do: at least."""
+SHARE = 0.02
+"""The part of the time that is spent on looks at most: after a long one the next is further off."""
 NOTHING = 0.0005
 """Seconds of CPU in which so little was made that no look is needed."""
 
@@ -57,14 +59,14 @@ class Keeper:
     def watch(self) -> None:
         """Look at what is new as time passes, in the event loop that runs."""
         used = process_time() - self._used
+        wait = QUIET
         if used > NOTHING:
-            self.look()
+            wait = max(BUSY, self.look() / SHARE)
         self._used = process_time()
-        wait = BUSY if used > NOTHING else QUIET
         self._alarm = asyncio.get_running_loop().call_later(wait, self.watch)
 
-    def look(self) -> None:
-        """Collect what is garbage; freeze the rest where that took long."""
+    def look(self) -> float:
+        """Collect what is garbage, and freeze the rest where that took long; return the seconds."""
         began = thread_time()
         gc.collect()
         took = thread_time() - began
@@ -72,6 +74,7 @@ class Keeper:
         if took > LONGEST:
             gc.freeze()
             self.freezes += 1
+        return took
 
     def end(self) -> None:
         """Leave the process as it was before, nothing frozen."""

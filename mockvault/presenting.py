@@ -380,13 +380,24 @@ class _Same:
 
     `beginning` is JSON text, as far as it says the same of each; `fields` are the form's, each with
     its text up to the value, before consent and after it; `picture` is the path of the one that the
-    mock draws, None where the fixture has its own.
+    mock draws, None where the fixture has its own; `forms` are whole forms by what was filled in.
     """
 
-    __slots__ = ("beginning", "connector", "fields", "picture", "sensitive", "unmapped")
+    __slots__ = (
+        "beginning",
+        "connector",
+        "fields",
+        "forms",
+        "needs_token",
+        "picture",
+        "sensitive",
+        "unmapped",
+    )
 
     def __init__(self, connector: Connector) -> None:
         self.connector = connector
+        self.needs_token = needs_token(connector)
+        self.forms: dict[tuple[bool, tuple[str | None, ...]], bytes] = {}
         self.beginning = dumps(_of_connector(connector))[:-1]
         self.sensitive = frozenset(
             field.id for field in connector.form_fields if field.sensitive
@@ -449,16 +460,31 @@ def _of_connector(it: Connector) -> JsonObject:
     return shown
 
 
+_TEXTS = frozenset({str, type(None)})
+_FORM, _FORMS = 4_096, 64
+"""Bytes of a form that is kept, and how many of a connector are."""
+
+
 def _form_fields(same: _Same, connection: Connection | None) -> bytes:
     """Return the form's fields as JSON text: what never changes of them is text already."""
     settings: Mapping[str, Any] = connection.settings if connection else {}
-    is_waiting = needs_token(same.connector) and (connection is None or connection.token is None)
-    fields = []
-    for form_field, waiting, ready in same.fields:
-        value = settings.get(form_field.id, form_field.default_value)
-        text = b'""' if value is None else dumps(value)
-        fields.append((waiting if is_waiting else ready) + text)
-    return b"[" + b"},".join(fields) + b"}]" if fields else b"[]"
+    is_waiting = same.needs_token and (connection is None or connection.token is None)
+    values = tuple([settings.get(each.id, each.default_value) for each, _, _ in same.fields])
+    key = (is_waiting, values)
+    if _TEXTS.issuperset(map(type, values)):  # of other kinds, what is equal may not look alike
+        known = same.forms.get(key)
+        if known is not None:
+            return known
+    fields = [
+        (waiting if is_waiting else ready) + (b'""' if value is None else dumps(value))
+        for value, (_, waiting, ready) in zip(values, same.fields, strict=True)
+    ]
+    text = b"[" + b"},".join(fields) + b"}]" if fields else b"[]"
+    if len(text) <= _FORM and _TEXTS.issuperset(map(type, values)):
+        if len(same.forms) >= _FORMS:
+            same.forms.clear()
+        same.forms[key] = text
+    return text
 
 
 def _text_up_to_value(form_field: FormField, *, is_waiting: bool) -> bytes:

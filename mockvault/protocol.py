@@ -88,8 +88,9 @@ class VaultProtocol(HttpToolsProtocol):
         if self._held:
             self._held += data
             return
-        if self._direct is not None and self._is_idle:
-            data = self._answer_plain(self._direct, data)
+        direct = self._direct
+        if direct is not None and self._is_idle:
+            data = self._answer_plain(direct, data)
             if not data:
                 return
         self._parse(data)
@@ -116,9 +117,10 @@ class VaultProtocol(HttpToolsProtocol):
     @property
     def _is_idle(self) -> bool:
         """Whether the next byte begins a request, and none is being answered."""
+        cycle = self.cycle  # it begins as None, whatever uvicorn declares
         return (
             not self._in_message
-            and not self._is_answering
+            and (cycle is None or cycle.response_complete)  # type: ignore[redundant-expr]
             and not self.pipeline
             and not self.transport.is_closing()
         )
@@ -127,7 +129,6 @@ class VaultProtocol(HttpToolsProtocol):
     def _is_answering(self) -> bool:
         """Whether uvicorn's way has begun with a request, and not ended."""
         cycle = self.cycle
-        # it begins as None, whatever uvicorn declares
         return cycle is not None and not cycle.response_complete  # type: ignore[redundant-expr]
 
     # the short way

@@ -132,7 +132,7 @@ def test_looks_come_while_something_happens_and_cease_while_nothing_does(
     monkeypatch.setattr(garbage, "process_time", lambda: next(used, 2.0))
     monkeypatch.setattr(garbage, "BUSY", 0.0)
     monkeypatch.setattr(garbage, "QUIET", 0.0)
-    monkeypatch.setattr(keeper, "look", lambda: looks.append(1))
+    monkeypatch.setattr(keeper, "look", lambda: looks.append(1) or 0.0)
 
     async def serve() -> None:
         keeper._used = 0.0
@@ -142,6 +142,23 @@ def test_looks_come_while_something_happens_and_cease_while_nothing_does(
     asyncio.run(serve())
 
     assert looks == [1]
+
+
+@pytest.mark.parametrize(("seconds", "wait"), [(0.0001, 0.02), (0.001, 0.05), (0.01, 0.5)])
+def test_looks_take_no_more_than_a_fiftieth_of_the_time(
+    keeper: Keeper, monkeypatch: pytest.MonkeyPatch, seconds: float, wait: float
+) -> None:
+    monkeypatch.setattr(keeper, "look", lambda: seconds)
+    keeper._used = -1.0
+
+    async def serve() -> None:
+        keeper.watch()
+
+    with asyncio.Runner() as runner:
+        runner.run(serve())
+        alarm = keeper._alarm
+        assert alarm is not None
+        assert alarm.when() - runner.get_loop().time() == pytest.approx(wait, abs=0.015)
 
 
 def test_a_connection_that_ends_leaves_nothing_to_collect(vault_mock: Any) -> None:

@@ -143,8 +143,7 @@ class LogEntry(NamedTuple):
         return (self.unified_api, self.connector_id, self.status_code)
 
 
-@dataclass(frozen=True, slots=True)
-class RequestCounts:
+class RequestCounts(NamedTuple):
     """How many calls were made for a consumer (contract: RequestCountAllocation)."""
 
     unify: int = 0

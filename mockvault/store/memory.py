@@ -343,8 +343,14 @@ class MemoryStore:
     def counted_at(self, consumer_id: str) -> int | None:
         """Return when the last call was counted, or None."""
         account = self._account(consumer_id)
-        histories = () if account is None else account.histories.values()
-        return max((at for h in histories if (at := h.latest) is not None), default=None)
+        if account is None:
+            return None
+        latest: int | None = None
+        for history in (account.unify, account.proxy, account.vault):
+            at = None if history is None else history.latest
+            if at is not None and (latest is None or at > latest):
+                latest = at
+        return latest
 
     def log(self, entry: LogRow) -> None:
         """Keep a log entry as the newest of its consumer."""

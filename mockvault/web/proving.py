@@ -14,12 +14,35 @@ from mockvault.contract import escape
 from mockvault.vault.kept import Parts
 from mockvault.web.schemas import Schemas
 
-MOST = 8_192
-"""Texts that are known to be right; when there are more, all are forgotten."""
+MOST = 128
+"""Texts of a property, or objects, that are known to be right; when there are more, all go.
+
+Few: many would be of values that never come again, and reading them back from memory takes longer
+than to judge them.
+"""
 LONGEST = 4_096
 """Bytes of a text that is remembered."""
 _OF_PROPERTIES = frozenset({"type", "properties", "required"})
 _ANNOTATIONS = frozenset({"description", "example", "title", "deprecated", "externalDocs"})
+
+
+class _Known:
+    """What is known of the texts of one property; `judge` is None where any value is right."""
+
+    __slots__ = ("judge", "texts")
+
+    def __init__(self, judge: Draft4Validator | None) -> None:
+        self.judge = judge
+        self.texts: set[bytes] = set()
+
+    def is_right(self, text: bytes) -> bool:
+        if self.judge is not None and not self.judge.is_valid(orjson.loads(text)):
+            return False
+        if len(text) <= LONGEST:
+            if len(self.texts) >= MOST:
+                self.texts.clear()
+            self.texts.add(text)
+        return True
 
 
 class ByParts:
@@ -31,8 +54,7 @@ class ByParts:
             name: schemas.validator(f"{pointer}/properties/{escape(name)}")
             for name in schema.get("properties", {})
         }
-        self._known: set[tuple[bytes, bytes]] = set()
-        self._judged: dict[bytes, Draft4Validator | None] = {}
+        self._known: dict[bytes, _Known] = {}
         self._beginnings: dict[bytes, frozenset[str]] = {}
         self._complete: set[tuple[bytes, ...]] = set()
 
@@ -42,8 +64,11 @@ class ByParts:
         False leaves that open: a property may be wrong, or named in an odd way.
         """
         known, beginning, names = self._known, parts[0], parts[1:-1:2]
-        for part in zip(names, parts[2:-1:2], strict=True):
-            if part not in known and not self._is_right(*part):
+        for name, text in zip(names, parts[2:-1:2], strict=True):
+            of_name = known.get(name)
+            if of_name is None:
+                of_name = known[name] = _Known(self._validators.get(orjson.loads(name[1:-1])))
+            if text not in of_name.texts and not of_name.is_right(text):
                 return False
         return (beginning, *names) in self._complete or self._is_complete(beginning, names)
 
@@ -54,19 +79,6 @@ class ByParts:
             for name, value in properties.items()
             if name in self._validators
         )
-
-    def _is_right(self, name: bytes, text: bytes) -> bool:
-        try:
-            judge = self._judged[name]
-        except KeyError:
-            judge = self._judged[name] = self._validators.get(orjson.loads(name[1:-1]))
-        if judge is not None and not judge.is_valid(orjson.loads(text)):
-            return False
-        if len(text) <= LONGEST:
-            if len(self._known) >= MOST:
-                self._known.clear()
-            self._known.add((name, text))
-        return True
 
     def _is_complete(self, beginning: bytes, names: list[bytes]) -> bool:
         """Tell whether the beginning is right, and no required property is missing."""
