@@ -51,8 +51,9 @@ def connection_found(
     kept = vault.shown.get((consumer_id, unified_api, service_id, base_url))
     if kept is not None:
         (revision, since, until, _), text = kept
-        if revision == vault.surroundings.store.revision(consumer_id) and (
-            since <= vault.now() < until
+        surroundings = vault.surroundings
+        if revision == surroundings.store.revision(consumer_id) and (
+            since <= surroundings.clock.now() < until
         ):
             found: Text = text
             return found

@@ -38,10 +38,12 @@ class Vault:
         )
         self.logs = Logs(surroundings)
         self.shown = Kept()
-        self.now: Callable[[], int] = surroundings.clock.now
-        """Tells the time on the application's clock."""
         self.request_id: Callable[[], str] = surroundings.ids.uuid
         """Gives the id of a call, under which it is logged."""
+
+    def now(self) -> int:
+        """Return the time on the application's clock."""
+        return self.surroundings.clock.now()
 
     def take_changes(self) -> list[Change]:
         """Return what has changed since this was last asked."""

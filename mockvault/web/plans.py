@@ -289,7 +289,7 @@ class Plan:
         application_id = ""
         if vault is not None:
             surroundings = vault.surroundings
-            now = vault.now()
+            now = surroundings.clock.now()
             application_id = vault.application.id
             if surroundings.changes:
                 steps = tuple(surroundings.take_changes())

@@ -90,7 +90,7 @@ def test_being_enabled_has_no_part_in_the_state(
 ) -> None:
     from dataclasses import replace
 
-    other = replace(connection, enabled=not connection.enabled)
+    other = connection._replace(enabled=not connection.enabled)
 
     assert state_of(connector, connection) is state_of(connector, other)
 

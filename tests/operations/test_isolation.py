@@ -35,10 +35,16 @@ WRITES: list[tuple[str, str, Any]] = [
 
 @pytest.fixture
 def principals(make_client: Any) -> dict[str, Client]:
-    """Two applications with the consumers alice and bob each."""
+    """Two applications with the consumers alice and bob each.
+
+    Time stands still in them: the state of an `authorize_url` is another every five minutes.
+    """
     found: dict[str, Client] = {}
     for application in ("one", "two"):
         client = make_client("alice")
+        unjudged = Client(client.app, client.application_id, client.api_key)
+        clock = f"/_mock/apps/{client.application_id}/clock"
+        assert unjudged("PUT", clock, body={"action": "freeze"}).status == 200
         for consumer_id in ("alice", "bob"):
             found[f"{application} {consumer_id}"] = client.as_consumer(consumer_id)
             found[f"{application} {consumer_id}"].patch("hris+bamboohr", enabled=True)
