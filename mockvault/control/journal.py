@@ -23,8 +23,8 @@ PORTION = 64
 PORTION_BYTES = 512 * 1024
 _OVERHEAD = 1_024
 _QUEUED = 2_000
-_OPERATION, _CONTENT, _ANSWER, _STEPS, _AT, _IS_CUT = map(
-    Exchange._fields.index, ("operation_id", "content", "answer", "steps", "at", "is_cut")
+_OPERATION, _CONTENT, _STEPS, _AT, _ANSWER = map(
+    Exchange._fields.index, ("operation_id", "content", "steps", "at", "answer")
 )
 _Numbered = tuple[int, str, int, Any, int | None, int]
 
@@ -118,7 +118,7 @@ class Journal:
         if whole is not answer:
             cut = bytes(answer[:ANSWER])
             self._last_cut = answer, cut
-        return (*row[:_ANSWER], cut, *row[_ANSWER + 1 : _IS_CUT], True)
+        return row[:_ANSWER] + (cut, True)  # noqa: RUF005  in half the time
 
     def put_later(self, kind: str, what: Any) -> None:
         """Put down what a request raises, after the request; without one, before it is read."""

@@ -331,11 +331,11 @@ class Plan:
                 way.query,
                 call.head.pairs,
                 call.content,
-                reply.content,
                 reply.headers,
                 steps,
                 call.fault,
                 now,
+                reply.content,
                 False,
             )
         )

@@ -42,11 +42,11 @@ class Exchange(NamedTuple):
     query: bytes = b""
     headers: Sequence[tuple[bytes, bytes]] = ()
     content: bytes | None = None
-    answer: bytes | None = None
     answer_headers: Sequence[tuple[bytes, bytes]] = ()
     steps: Sequence[Any] = ()
     fault: str | None = None
     at: int = 0
+    answer: bytes | None = None
     is_cut: bool = False
 
     @property

@@ -20,6 +20,7 @@ from tests.bench import roster, tables, targets
 from tests.bench.accounts import Machine, processor
 from tests.bench.calls import CALLS, answers_of
 from tests.bench.chart import chart
+from tests.bench.hooks import hooked
 from tests.bench.rounds import Effort, cpu_of_command, measured
 from tests.bench.servers import Absent, Server, keep_off_first_core, running
 from tests.bench.testers import compared
@@ -69,6 +70,7 @@ def found(effort: Effort, *, only: str | None, with_rest: bool) -> dict[str, Any
     began, machine = time.perf_counter(), Machine.now()
     worlds = grown(effort, say) if with_rest else None
     tester = compared(effort, say) if with_rest else None
+    hooks = hooked(effort, say) if with_rest else None
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         with running(roster.ours()[0], {}) as mock:
@@ -112,6 +114,7 @@ def found(effort: Effort, *, only: str | None, with_rest: bool) -> dict[str, Any
         "commands": commands,
         "worlds": worlds,
         "tester": tester,
+        "hooks_us": hooks,
     }
     figures["method"]["whole_run_s"] = round(time.perf_counter() - began)
     own = sum(os.times()[:4])

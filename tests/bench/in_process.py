@@ -40,8 +40,9 @@ class Direct:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.loop = asyncio.new_event_loop()
+        self.app = create_app(settings)
         config = uvicorn.Config(
-            create_app(settings),
+            self.app,
             http=VaultProtocol,
             ws="none",
             lifespan="off",

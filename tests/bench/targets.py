@@ -68,6 +68,7 @@ def judged(figures: Figures) -> list[Verdict]:
     return [
         *_beside_peers(figures),
         *_among_ours(figures),
+        *_hooks(figures),
         *_starts(figures),
         *_worlds(figures),
         *_tester(figures),
@@ -119,6 +120,17 @@ def _among_ours(figures: Figures) -> Iterator[Verdict]:
         seen = _known(ratio(figures, name, roster.PLAIN, letter) for letter in figures["calls"])
         promise = f"any call with {name.removeprefix('mockvault, ')} costs, of one in memory"
         yield Verdict(promise, AT_MOST, bound, TIMES, (), seen)
+
+
+def _hooks(figures: Figures) -> Iterator[Verdict]:
+    found, server = figures.get("hooks_us"), server_of(figures, roster.PLAIN)
+    seen = ()
+    if found is not None and server is not None:
+        seen = _known(
+            round(us / server["calls"][letter]["cpu_us"], 3) for letter, us in found.items()
+        )
+    promise = "journal, webhooks and faults that nobody uses cost, of any call"
+    yield Verdict(promise, AT_MOST, 0.05, TIMES, (), seen)
 
 
 def _spread(figures: Figures, name: str) -> tuple[float, ...]:
