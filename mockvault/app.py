@@ -15,6 +15,7 @@ from mockvault.control.power import Mock
 from mockvault.control.replaying import Replayer
 from mockvault.control.routes import POWERS, Control
 from mockvault.control.workbench import Equipment, Workbenches
+from mockvault.domain.clock import NANOSECONDS
 from mockvault.domain.entities import Application
 from mockvault.handlers import (
     authorization,
@@ -74,7 +75,7 @@ class UnknownScenario(Exception):
 
 def wall_time() -> int:
     """Return the time of this machine, in milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
+    return time.time_ns() // NANOSECONDS
 
 
 class MockVault:
@@ -159,7 +160,7 @@ def create_app(settings: Settings | None = None, *, plans_first: bool = True) ->
     catalogue = load_catalogue(fixtures)
     scenario = find_scenario(settings.scenario, fixtures, catalogue)
     health = Health()
-    parts: Parts = InMemory(wall_time) if replica is None else replica
+    parts: Parts = InMemory(time.time_ns) if replica is None else replica
     workbenches = Workbenches(
         recorder(settings.log_format),
         Equipment(settings.journal_capacity, settings.webhook_signature, settings.webhook_timeout),

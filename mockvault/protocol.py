@@ -184,18 +184,18 @@ class VaultProtocol(HttpToolsProtocol):
         else:
             self.transport.writelines(parts)
         self.server_state.total_requests += 1
-        self._rest()
-        return True
-
-    def _rest(self) -> None:
-        """Wait for the next request, but not for ever."""
         self._rested_at = self.loop.time()
         if self._head_timer is not None:
             self._forget_head_timer()
         if self.timeout_keep_alive_task is None:
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
+            self._wait_for_the_next()
+        return True
+
+    def _wait_for_the_next(self) -> None:
+        """Wait for the next request, but not for ever."""
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
 
     def _hold(self, data: bytes) -> None:
         """Look at `data` later: when others had their turn, or the client has read its answers."""

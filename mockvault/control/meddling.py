@@ -51,11 +51,12 @@ class Meddling:
         self._examples = examples
         self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
         """What passes the seconds for which an answer is kept back."""
-
-    @property
-    def is_on(self) -> bool:
+        self.is_on = any(each.is_meddling for each in workbenches)
         """Whether a fault, a limit or a preference is set for any application."""
-        return self._workbenches.is_meddling
+        workbenches.switched = self._switch
+
+    def _switch(self, is_on: bool) -> None:  # noqa: FBT001  told by whom it is set for
+        self.is_on = is_on
 
     async def answer(self, plan: Plan, call: Call) -> Reply:
         """Answer by the plan, or instead of it; what went wrong on purpose is told in headers."""

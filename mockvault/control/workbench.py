@@ -232,7 +232,8 @@ class Workbenches:
         self._equipment = equipment
         self._make = make
         self._benches: dict[str, Workbench] = {}
-        self.is_meddling = False
+        self.switched: Callable[[bool], None] = _nobody_asks
+        """Told whether any request may be answered otherwise than by its plan, as it changes."""
         self.journal = journal
 
     def __iter__(self) -> Iterator[Workbench]:
@@ -288,4 +289,8 @@ class Workbenches:
         return None
 
     def _changed(self) -> None:
-        self.is_meddling = any(each.is_meddling for each in self._benches.values())
+        self.switched(any(each.is_meddling for each in self._benches.values()))
+
+
+def _nobody_asks(is_on: bool) -> None:  # noqa: FBT001  told by whom it is set for
+    """No request is answered."""

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
+NANOSECONDS = 1_000_000
+"""Of a millisecond."""
 SECOND = 1_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
@@ -67,12 +69,16 @@ class ClockState(NamedTuple):
 
 
 class ControlledClock:
-    """A clock that runs beside its source until it is frozen, moved, or set back to the source."""
+    """A clock that runs beside its source until it is frozen, moved, or set back to the source.
 
-    __slots__ = ("_frozen_at", "_offset", "_source")
+    The source counts in parts of a millisecond: in nanoseconds where there are a million `parts`.
+    """
 
-    def __init__(self, source: Callable[[], int]) -> None:
+    __slots__ = ("_frozen_at", "_offset", "_parts", "_source")
+
+    def __init__(self, source: Callable[[], int], parts: int = 1) -> None:
         self._source = source
+        self._parts = parts
         self._frozen_at: int | None = None
         self._offset = 0
 
@@ -80,7 +86,7 @@ class ControlledClock:
         """Return the time on this clock."""
         if self._frozen_at is not None:
             return self._frozen_at
-        return self._source() + self._offset
+        return self._source() // self._parts + self._offset
 
     @property
     def is_frozen(self) -> bool:
@@ -103,14 +109,14 @@ class ControlledClock:
     def move(self, to: int) -> None:
         """Show another time; a clock that runs goes on running from there."""
         if self._frozen_at is None:
-            self._offset = to - self._source()
+            self._offset = to - self._source() // self._parts
         else:
             self._frozen_at = to
 
     def resume(self) -> None:
         """Run on from the time at which it stands."""
         if self._frozen_at is not None:
-            self._offset = self._frozen_at - self._source()
+            self._offset = self._frozen_at - self._source() // self._parts
             self._frozen_at = None
 
     def reset(self) -> None:

@@ -7,7 +7,7 @@ from starlette.types import ASGIApp
 
 from mockvault.control.journal import Journal
 from mockvault.control.workbench import Equipment, Workbench, Workbenches
-from mockvault.domain.clock import ControlledClock
+from mockvault.domain.clock import NANOSECONDS, ControlledClock
 from mockvault.domain.entities import Application
 from mockvault.domain.ids import IdSource
 from mockvault.domain.timers import Timers
@@ -60,8 +60,8 @@ class Parts(Protocol):
 class InMemory:
     """Worlds of this process alone."""
 
-    def __init__(self, wall: Callable[[], int]) -> None:
-        self._wall = wall
+    def __init__(self, nanoseconds: Callable[[], int]) -> None:
+        self._nanoseconds = nanoseconds
 
     def store(self, application_id: str, log_capacity: int) -> MemoryStore:
         """Return the store of an application."""
@@ -71,7 +71,7 @@ class InMemory:
     def clock(self, application_id: str) -> ControlledClock:
         """Return the clock of an application."""
         del application_id
-        return ControlledClock(self._wall)
+        return ControlledClock(self._nanoseconds, NANOSECONDS)
 
     def ids(self, seed: str, application_id: str = "") -> IdSource:
         """Return the ids of an application, or of the server."""
@@ -85,7 +85,7 @@ class InMemory:
 
     def journal(self, capacity: int) -> Journal:
         """Return the journal of what belongs to no application."""
-        return Journal(self._wall, capacity)
+        return Journal(ControlledClock(self._nanoseconds, NANOSECONDS).now, capacity)
 
     def workbench(
         self,

@@ -6,7 +6,7 @@ read once and kept: `Way` is what a line leads to, `Head` what a block of header
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from mockvault.contract import APPLICATION_HEADER, CONSUMER_HEADER
 from mockvault.vault.vault import Vault
@@ -36,15 +36,18 @@ KNOWN = 64
 """Lines of which is kept what they say with the same headers; when there are more, all go."""
 
 
-class Known(NamedTuple):
+class Known:
     """What a line and headers say that were judged and found good: whose vault, who asks, for what.
 
     It holds for as long as the same door opens that vault.
     """
 
-    vault: Vault
-    caller: Caller
-    parameters: dict[str, Any]
+    __slots__ = ("caller", "parameters", "vault")
+
+    def __init__(self, vault: Vault, caller: Caller, parameters: dict[str, Any]) -> None:
+        self.vault = vault
+        self.caller = caller
+        self.parameters = parameters
 
 
 class Head:

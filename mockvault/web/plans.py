@@ -51,10 +51,8 @@ class Health:
 class Meddler(Protocol):
     """What may come between a request and its plan: faults, limits and preferences."""
 
-    @property
-    def is_on(self) -> bool:
-        """Whether anything is set for any application; a header Prefer is always looked at."""
-        ...
+    is_on: bool
+    """Whether anything is set for any application; a header Prefer is always looked at."""
 
     async def answer(self, plan: "Plan", call: "Call") -> Reply:
         """Answer the request as was asked for, by the plan or instead of it."""
@@ -170,7 +168,10 @@ class Plan:
         if base_url is None or (meddler is not None and (meddler.is_on or asking.has_prefer)):
             return None
         call = Call(way, asking, base_url, client, perf_counter(), content)
-        reply = self.answer(call)
+        try:
+            reply = self._answer(call)
+        except Exception as reason:  # noqa: BLE001  whatever goes wrong is an answer
+            reply = self._wrong(reason)
         request_id = self._finish(call, reply)
         return writer.parts(reply, request_id, asking.origin, self._source, standing)
 
@@ -178,18 +179,22 @@ class Plan:
         """Return the reply; whatever goes wrong is one too."""
         try:
             return self._answer(call)
-        except VaultError as reason:
+        except Exception as reason:  # noqa: BLE001  whatever goes wrong is an answer
+            return self._wrong(reason)
+
+    def _wrong(self, reason: Exception) -> Reply:
+        """Return the reply that tells what went wrong: a refusal, or a bug of ours."""
+        if isinstance(reason, VaultError):
             return refused(reason)
-        except RequestInvalid as reason:
+        if isinstance(reason, RequestInvalid):
             return invalid(reason)
-        except UnsupportedMediaType as reason:
+        if isinstance(reason, UnsupportedMediaType):
             return wrong_media_type(reason)
-        except Exception:
-            logger.exception("%s failed", self.operation.operation_id)
-            self._service.health.unexpected_errors += 1
-            return refusal(
-                500, "UnexpectedError", "Unexpected Error", "The mock failed; its log says why."
-            )
+        logger.error("%s failed", self.operation.operation_id, exc_info=reason)
+        self._service.health.unexpected_errors += 1
+        return refusal(
+            500, "UnexpectedError", "Unexpected Error", "The mock failed; its log says why."
+        )
 
     def _answer(self, call: Call) -> Reply:
         asking = call.head
