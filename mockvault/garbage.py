@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from time import process_time, thread_time
 
-LONGEST = 0.0015
+LONGEST = 0.001
 """Seconds of CPU that a look may take before what it left is frozen."""
-BUSY, QUIET = 0.02, 0.1
-"""Seconds between looks while requests come, and while none do: at least."""
+BUSY, LATEST, QUIET = 0.02, 0.05, 0.1
+"""Seconds between looks: at least and at most while requests come, and while none do."""
 SHARE = 0.02
-"""The part of the time that is spent on looks at most: after a long one the next is further off."""
+"""The part of the time that looks should take: after a long one the next is further off."""
 NOTHING = 0.0005
 """Seconds of CPU in which so little was made that no look is needed."""
 
@@ -61,7 +61,7 @@ class Keeper:
         used = process_time() - self._used
         wait = QUIET
         if used > NOTHING:
-            wait = max(BUSY, self.look() / SHARE)
+            wait = min(max(BUSY, self.look() / SHARE), LATEST)
         self._used = process_time()
         self._alarm = asyncio.get_running_loop().call_later(wait, self.watch)
 

@@ -201,7 +201,7 @@ def _text_of(base_url: str, path: str) -> bytes:
     return orjson.dumps(base_url + path)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _url_texts(
     base_url: str, service_id: str, application_id: str, state: str
 ) -> tuple[bytes, bytes]:
