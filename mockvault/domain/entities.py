@@ -137,11 +137,6 @@ class LogEntry(NamedTuple):
     child_request: bool = False
     has_children: bool = False
 
-    @property
-    def facet(self) -> tuple[str, str, int]:
-        """What logs are filtered by: unified API, connector and status."""
-        return (self.unified_api, self.connector_id, self.status_code)
-
 
 class RequestCounts(NamedTuple):
     """How many calls were made for a consumer (contract: RequestCountAllocation)."""
