@@ -353,13 +353,14 @@ class Run:
             self._clean(made)
 
     def _sweep_left(self) -> None:
-        own = self.target.prefix
+        target = self.target
+        own = target.prefix, target.ledger
         for prefix, made in self._left.items():
-            self.target.prefix = prefix
+            target.prefix, target.ledger = prefix, Ledger()  # they stand in a ledger already
             try:
-                self._clean(made)
+                self._clean([row for row in made if row[1].startswith(prefix)])
             finally:
-                self.target.prefix = own
+                target.prefix, target.ledger = own
 
     def _clean(self, made: Sequence[tuple[str, str]]) -> None:
         target = self.target

@@ -58,12 +58,12 @@ class Journal:
         if not goes_on:
             self._path.write_text("", encoding="utf-8")
             self._write({"asked": asked(run.plan)})
+        self._write({"sitting": run.plan.run_id})  # before anything is sent
 
     def __call__(self, event: RunEvent) -> None:
         """Take one event."""
         if isinstance(event, RunStarted):
             self._known = event.taken_over
-            self._write({"sitting": event.run_id})
         elif isinstance(event, PromiseBroken):
             self._write({"broken": plain(event.failure)})
         elif isinstance(event, CaseJudged):

@@ -51,10 +51,11 @@ def cases_in(state: Path) -> int:
     return state.read_text(encoding="utf-8").count('{"case": ') if state.exists() else 0
 
 
-def stopped_by(number: int, url: str, folder: Path, after: int = 22) -> int:
+def stopped_by(number: int, url: str, folder: Path, after: int = 22, *more: str) -> int:
     """Start a run, stop it by a signal once it has judged some laws, and return its exit code."""
+    asked = ["run", url, *ARGUMENTS, "--report-dir", str(folder), *more]
     run = subprocess.Popen(
-        [sys.executable, "-m", "conformance", "run", url, *ARGUMENTS, "--report-dir", str(folder)],
+        [sys.executable, "-m", "conformance", *asked],
         cwd=folder.parent,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL,
@@ -126,6 +127,41 @@ def test_a_run_that_was_stopped_goes_on_to_one_verdict_and_one_report(
     assert [c["failure"]["law"] for c in one["causes"]] == ["VLT-CNX-05"]
     assert one["coverage"]["laws_judged"] == len(ALL)
     assert one["residue"]["residue"] == 0
+    assert ours(vault) == []
+
+
+def test_what_is_left_behind_is_counted_once_however_often_a_run_was_killed(
+    vault: Vault, url: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+
+    stopped_by(signal.SIGKILL, url, folder, 18)
+    stopped_by(signal.SIGKILL, url, folder, 26, "--resume")
+    conformance("run", url, *ARGUMENTS, "--report-dir", str(folder), "--resume")
+
+    residue = events(folder)[-1]["residue"]
+    made = {line for path in folder.glob("ledger-*") for line in path.read_text().splitlines()}
+    assert residue["created"] == residue["deleted"] + residue["absent"] == len(made)
+    assert residue["residue"] == 0
+    assert ours(vault) == []
+
+
+def test_a_run_that_was_killed_before_it_judged_anything_leaves_nothing_either(
+    vault: Vault, url: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    asked = ["run", url, *ARGUMENTS, "--report-dir", str(folder)]
+    code = (
+        "import os, conformance.preflight as p; from conformance.cli import main;"
+        f"p.control.is_there = lambda _: os._exit(9); main({asked!r})"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=False)
+    assert ours(vault)
+
+    done = conformance(*asked, "--resume")
+
+    assert done.exit_code == 1
     assert ours(vault) == []
 
 
