@@ -15,13 +15,14 @@ from typing import Any, Protocol
 from urllib.parse import quote, unquote, unquote_plus, urlencode, urlsplit
 
 from conformance.contract import Contract, Operation
+from conformance.curl import command
 from conformance.failures import Answer, Exchange, Request
 from conformance.profiles import Profile
+from conformance.redaction import Secrets
 
 UNSET: Any = object()
 # What these read follows from every call of a consumer, reads included.
 TRACES = frozenset({"logsAll", "consumersOne", "consumersAll", "consumerRequestCountsAll"})
-_JWT = re.compile(r"eyJ(?:hbGci|0eXAi|[\w-]{8,}\.)[\w.-]*")
 
 
 class TargetUnreachable(Exception):
@@ -240,26 +241,6 @@ class AsgiTransport:
         got = {n.decode().lower(): v.decode("latin-1") for n, v in sent[0].get("headers", [])}
         payload = b"".join(message.get("body", b"") for message in sent[1:])
         return Answer(sent[0]["status"], got, payload, time.perf_counter() - started)
-
-
-@dataclass
-class Secrets:
-    """Values that no artefact may hold, and the placeholders that stand for them."""
-
-    placeholder_by_value: dict[str, str] = field(default_factory=dict)
-
-    def add(self, value: str, name: str) -> str:
-        """Keep a value out of every artefact."""
-        if len(value) >= 4:
-            self.placeholder_by_value.setdefault(value, "${" + name + "}")
-        return value
-
-    def hidden(self, text: str) -> str:
-        """Return the text with each secret replaced by its placeholder."""
-        for value in sorted(self.placeholder_by_value, key=len, reverse=True):
-            if value in text:
-                text = text.replace(value, self.placeholder_by_value[value])
-        return _JWT.sub("${VAULT_JWT}", text)
 
 
 @dataclass
@@ -499,15 +480,7 @@ class Target:
 
     def curl(self, request: Request) -> str:
         """Return the request as a command that runs, secrets as variables of the shell."""
-        url = self.base_url + request.path
-        if request.query:
-            url += "?" + urlencode(request.query)
-        parts = [f"curl -sS -X {request.method} {_quoted(self.secrets.hidden(url))}"]
-        parts += [f"-H {_quoted(self.secrets.hidden(f'{n}: {v}'))}" for n, v in request.headers]
-        if request.body is not None:
-            text = self.secrets.hidden(request.body.decode("utf-8", "replace"))
-            parts.append(f"--data-binary {_quoted(text if len(text) < 4000 else text[:4000])}")
-        return " ".join(parts)
+        return command(self.base_url, request, self.secrets)
 
 
 def encoded(body: Any) -> bytes:
@@ -516,11 +489,6 @@ def encoded(body: Any) -> bytes:
         return json.dumps(body, ensure_ascii=False).encode()
     except UnicodeEncodeError:  # a lone surrogate
         return json.dumps(body).encode()
-
-
-def _quoted(text: str) -> str:
-    safe = text.replace("'", "'\"'\"'")
-    return "'" + re.sub(r"\$\{(\w+)\}", r"""'"${\1}"'""", safe) + "'"
 
 
 def _retry_after(value: str) -> float:

@@ -7,6 +7,7 @@ import pytest
 
 from conformance.contract import load
 from conformance.profiles import PROFILES, Profile, chosen
+from conformance.redaction import Secrets
 from conformance.target import (
     Application,
     BudgetSpent,
@@ -14,7 +15,6 @@ from conformance.target import (
     HttpTransport,
     Ledger,
     Principal,
-    Secrets,
     Target,
     TargetUnreachable,
     WsgiTransport,
