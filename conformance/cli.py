@@ -5,29 +5,41 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import NoReturn
 
 import click
 
 from conformance import __version__, contract, folder, profiles, resuming, waivers
+from conformance.asking import address, applications, credentials, other_side, with_leave_to_write
 from conformance.checks import CHECKS
 from conformance.cleaning import clean
-from conformance.differences import compare
+from conformance.differences import Side, compare
 from conformance.engine import Plan, Run, run_id_for
+from conformance.explaining import explained, of_group, suggestion
 from conformance.laws import LAWS
 from conformance.phases import PHASES
-from conformance.preflight import Unjudgeable
+from conformance.phases.promises import FURTHER, known
+from conformance.preflight import Unjudgeable, let_in
 from conformance.profiles import PROFILES
 from conformance.replaying import Recording, Unreplayable, replay_recording
 from conformance.reports import console
 from conformance.run_events import RunEvent, RunFinished
-from conformance.target import Application, HttpTransport, Ledger, LedgerUnreadable, Target
+from conformance.target import (
+    HttpTransport,
+    Ledger,
+    LedgerUnreadable,
+    Principal,
+    Target,
+    TargetUnreachable,
+)
 
 CONFORMS, FAILS, USAGE, UNREACHABLE, STOPPED = 0, 1, 2, 3, 130
+# What a run leaves where no --report-dir is given.
+FOLDER = Path(".conformance")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -36,52 +48,9 @@ def main() -> None:
     """Judge a deployment of the Vault API by its contract and its behaviour."""
 
 
-def _key(value: str | None, file: str | None, variable: str) -> str | None:
-    if file:
-        return Path(file).read_text(encoding="utf-8").strip()
-    return value or os.environ.get(variable) or None
-
-
-def _applications(options: dict[str, str | None]) -> list[Application]:
-    key = _key(options["api_key"], options["api_key_file"], "VAULT_API_KEY")
-    if not key or not options["app_id"]:
-        raise click.UsageError("give --app-id and --api-key (or VAULT_APP_ID and VAULT_API_KEY)")
-    found = [Application(options["app_id"], key, "VAULT")]
-    other = _key(options["other_api_key"], None, "VAULT_OTHER_API_KEY")
-    if bool(other) != bool(options["other_app_id"]):
-        raise click.UsageError("--other-app-id and --other-api-key belong together")
-    if other and options["other_app_id"]:
-        found.append(Application(options["other_app_id"], other, "VAULT_OTHER"))
-    return found
-
-
-def _credentials(command: click.decorators.FC) -> click.decorators.FC:
-    for option in (
-        click.option("--other-api-key", help="Its key (default: $VAULT_OTHER_API_KEY)."),
-        click.option(
-            "--other-app-id",
-            envvar="VAULT_OTHER_APP_ID",
-            help="A second application, for isolation.",
-        ),
-        click.option(
-            "--api-key-file", type=click.Path(exists=True), help="Read the key from a file."
-        ),
-        click.option("--api-key", help="The key of the application (default: $VAULT_API_KEY)."),
-        click.option("--app-id", envvar="VAULT_APP_ID", help="The application under judgement."),
-    ):
-        command = option(command)
-    return command
-
-
-def _address(url: str) -> str:
-    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
-        raise click.UsageError(f"{url!r} is no http(s) address")
-    return url
-
-
 @main.command()
 @click.argument("url")
-@_credentials
+@credentials
 @click.option(
     "--profile",
     type=click.Choice(sorted(PROFILES)),
@@ -133,7 +102,7 @@ def run(url: str, **options: object) -> None:
     stopped by ^C or SIGTERM. The verdict of a run that is stopped, or whose time is spent, is on
     what it has judged, and says that it is partial.
     """
-    plan = _plan(_address(url), options)
+    plan = _plan(address(url), options)
     if options["dry_run"]:
         _print_plan(plan)
         return
@@ -159,8 +128,7 @@ def run(url: str, **options: object) -> None:
         try:
             ended = runner.execute()
         except Unjudgeable as why:
-            click.echo(f"conformance: {why}", err=True)
-            sys.exit(UNREACHABLE)
+            _unreachable(why)
         if where is not None:
             folder.write(where, seen, runner.target)
     sys.exit(_exit_code(ended))
@@ -234,9 +202,13 @@ def _plan(url: str, options: dict[str, object]) -> Plan:
     phases = tuple(str(p) for p in options["phases"])  # type: ignore[attr-defined]
     if unknown := [p for p in phases if p not in PHASES]:
         raise click.UsageError(f"no phase {unknown[0]!r}: {', '.join(PHASES)}")
-    only = tuple(str(p) for p in options["only"])  # type: ignore[attr-defined]
-    if only and not [law for law in LAWS if law.startswith(only)]:
-        raise click.UsageError(f"no law begins with {', '.join(only)}")
+    only = tuple(str(p).upper() for p in options["only"])  # type: ignore[attr-defined]
+    for asked in only:
+        if not [law for law in LAWS if law.startswith(asked)]:
+            hint = suggestion(asked)
+            if asked in known():
+                hint = "it is no law but judged on the way: conformance replay repeats it"
+            raise click.UsageError(f"no law begins with {asked}: {hint}")
     try:
         part, parts = (int(x) for x in str(options["shard"]).split("/"))
         pairs = [str(c).partition("=") for c in options["capabilities"]]  # type: ignore[attr-defined]
@@ -248,43 +220,52 @@ def _plan(url: str, options: dict[str, object]) -> Plan:
     seed = options["seed"]
     seed = int(str(seed)) if seed is not None else int.from_bytes(os.urandom(3), "big")
     try:
-        known = _waivers(options)
+        accepted = _waivers(options)
         reading = contract.load(str(options["spec"]) if options["spec"] else None)
     except (waivers.WaiversUnreadable, contract.ContractUnreadable) as error:
         raise click.UsageError(str(error)) from error
     run_id = str(options["run_id"] or run_id_for(seed))
     given = options["report_dir"]
-    where = given if isinstance(given, Path) else Path(".conformance")
+    where = given if isinstance(given, Path) else FOLDER
     ledger = where / f"ledger-{run_id}.jsonl"
     return Plan(
         contract=reading,
         transport=HttpTransport(url),
-        base_url=url.rstrip("/"),
-        applications=_applications(options),  # type: ignore[arg-type]
+        base_url=url,
+        applications=applications(options),  # type: ignore[arg-type]
         profile=profile,
         seed=seed,
         run_id=run_id,
-        phases=phases or (("laws",) if only else ()),
+        phases=phases or _phases_of(only),
         only=only,
         shard=(part, parts),
         consumer=str(options["consumer"]) if options["consumer"] else None,
         capabilities=capabilities,
         ledger=ledger if profile.may_write else None,
-        waivers=known,
+        forgets=where == FOLDER,
+        waivers=accepted,
         strict=bool(options["strict"]),
         stop_first=bool(options["stop_first"]),
         rounds=profile.rounds and not only,
     )
 
 
+def _phases_of(only: Sequence[str]) -> tuple[str, ...]:
+    """Return the phases that judge the laws that were chosen; none where all were."""
+    laws = [law for law in LAWS if law.startswith(tuple(only))] if only else []
+    hooks = [law.startswith("VLT-HOK") for law in laws]
+    return (("laws",) if not all(hooks) else ()) + (("webhooks",) if any(hooks) else ())
+
+
 def _waivers(options: dict[str, object]) -> waivers.Waivers:
-    named = options["waiver_file"]
+    named, baseline = options["waiver_file"], options["baseline"]
     path = named if isinstance(named, Path) else Path("conformance.toml")
-    known = waivers.read(path) if path.exists() or named else waivers.Waivers()
-    baseline = options["baseline"]
-    if options["new_only"] and isinstance(baseline, Path) and baseline.exists():
-        known.baseline = frozenset(baseline.read_text(encoding="utf-8").split())
-    return known
+    if bool(options["new_only"]) != bool(baseline):
+        raise click.UsageError("--baseline FILE and --new-only belong together")
+    found = waivers.read(path) if path.exists() or named else waivers.Waivers()
+    if isinstance(baseline, Path):
+        found.baseline = waivers.read_baseline(baseline)
+    return found
 
 
 def _print_plan(plan: Plan) -> None:
@@ -311,12 +292,12 @@ def list_(*, as_json: bool) -> None:
     """Show the phases, checks and laws."""
     if as_json:
         rows = [
-            {"id": w.id, "name": w.name, "area": w.area, "level": w.level} for w in LAWS.values()
+            *((w.id, w.name, w.area, w.level) for w in LAWS.values()),
+            *((c.id, c.name, c.area, "MUST") for c in CHECKS.values()),
+            *((p.id, p.promise, p.area, "MUST") for p in FURTHER.values()),
         ]
-        rows += [
-            {"id": c.id, "name": c.name, "area": c.area, "level": "MUST"} for c in CHECKS.values()
-        ]
-        click.echo(json.dumps(rows, indent=2))
+        names = ("id", "name", "area", "level")
+        click.echo(json.dumps([dict(zip(names, row, strict=True)) for row in rows], indent=2))
         return
     click.echo("phases")
     for phase in PHASES.values():
@@ -324,6 +305,9 @@ def list_(*, as_json: bool) -> None:
     click.echo("checks (on every answer)")
     for item in CHECKS.values():
         click.echo(f"  {item.id}  {item.area:<12} {item.name}")
+    click.echo("promises of other phases")
+    for further in FURTHER.values():
+        click.echo(f"  {further.id}  {further.area:<12} {further.promise}")
     click.echo("laws")
     for law in LAWS.values():
         click.echo(f"  {law.id}  {law.area:<12} {law.level:<6} {law.name}")
@@ -332,44 +316,37 @@ def list_(*, as_json: bool) -> None:
 @main.command()
 @click.argument("law")
 def explain(law: str) -> None:
-    """Tell what a law or check promises, why, and where it is written."""
-    name = law.upper().partition(":")[0]
-    if name in LAWS:
-        found = LAWS[name]
-        click.echo(f"{found.id}  {found.name}  ({found.area}, {found.level})\n")
-        click.echo(f"{found.promise}\n\nsource    {found.source}\nsureness  {found.sureness}")
-        if found.builds_on:
-            click.echo(f"builds on {', '.join(found.builds_on)}")
-        click.echo(f"alone     conformance run URL --only {found.id}")
-        return
-    if name in CHECKS:
-        item = CHECKS[name]
-        click.echo(
-            f"{item.id}  {item.name}  ({item.area}, MUST, on every answer)\n\n{item.promise}"
-            f"\n\nsource    {item.source}"
-        )
-        return
-    raise click.UsageError(f"no law or check {law!r}: see conformance list")
+    """Tell what a law or check promises, why, and where it is written.
+
+    The beginning of an id, as VLT-PAG, tells which there are.
+    """
+    name = law.upper().partition(":")[0].strip()
+    told = explained(name) or "\n".join(of_group(name))
+    if not told:
+        raise click.UsageError(f"no law or check {law!r}: {suggestion(name)}")
+    click.echo(told)
 
 
 @main.command()
 @click.argument("file", type=click.Path(exists=True, path_type=Path))
 @click.argument("url", required=False)
-@_credentials
-@click.option("--times", default=3, show_default=True, help="How often.")
-def replay(file: Path, url: str | None, times: int, **options: str | None) -> None:
+@credentials
+@click.option("--times", default=3, show_default=True, type=click.IntRange(1), help="How often.")
+@click.option("--allow-writes", is_flag=True, help="Let it write beyond this machine.")
+def replay(
+    file: Path, url: str | None, times: int, *, allow_writes: bool, **options: str | None
+) -> None:
     """Judge a recorded failure again: still there, gone, or flaky."""
     try:
         recording = Recording.read(file)
-        address = _address(url or recording.base_url)
+        where = with_leave_to_write(url or recording.base_url, allow_writes=allow_writes)
         verdict = replay_recording(
-            recording, address, _applications(options), HttpTransport(address), times
+            recording, where, applications(options), HttpTransport(where), times, folder=FOLDER
         )
     except Unreplayable as error:
         raise click.UsageError(str(error)) from error
-    except Unjudgeable as why:
-        click.echo(f"conformance: {why}", err=True)
-        sys.exit(UNREACHABLE)
+    except (Unjudgeable, TargetUnreachable) as why:
+        _unreachable(why)
     click.echo(f"{recording.law}: {verdict.word} ({verdict.broken} of {verdict.times})")
     sys.exit(CONFORMS if verdict.broken == 0 else FAILS)
 
@@ -377,22 +354,35 @@ def replay(file: Path, url: str | None, times: int, **options: str | None) -> No
 @main.command()
 @click.argument("a")
 @click.argument("b")
-@_credentials
+@credentials
+@click.option("--b-app-id", envvar="VAULT_B_APP_ID", help="The application of B, if another.")
+@click.option("--b-api-key", help="The key of B, if another (default: $VAULT_B_API_KEY).")
 @click.option("--seed", default=1, show_default=True)
-def diff(a: str, b: str, seed: int, **options: str | None) -> None:
-    """Send the same histories to two deployments and show where they differ."""
-    applications = _applications(options)
-    rows = compare(_address(a), _address(b), applications, seed)
+@click.option("--allow-writes", is_flag=True, help="Let it write beyond this machine.")
+def diff(a: str, b: str, seed: int, *, allow_writes: bool, **options: str | None) -> None:
+    """Send the same histories to two deployments and show where they differ: A | B."""
+    urls = [with_leave_to_write(url, allow_writes=allow_writes) for url in (a, b)]
+    ours = applications(options)
+    theirs = other_side(options["b_app_id"], options["b_api_key"]) or ours
+    both = min(len(ours), len(theirs))
+    try:
+        rows = compare(
+            Side(urls[0], ours[:both], folder=FOLDER),
+            Side(urls[1], theirs[:both], folder=FOLDER),
+            seed,
+        )
+    except (Unjudgeable, TargetUnreachable) as why:
+        _unreachable(why)
     for row in rows:
         click.echo(row)
-    click.echo(f"{len(rows)} differences")
+    click.echo(f"{len(rows)} differences" if len(rows) != 1 else "1 difference")
     sys.exit(FAILS if rows else CONFORMS)
 
 
 @main.command()
 @click.argument("ledger", type=click.Path(exists=True, path_type=Path))
 @click.argument("url")
-@_credentials
+@credentials
 def cleanup(ledger: Path, url: str, **options: str | None) -> None:
     """Remove what an interrupted run left behind, by its LEDGER."""
     prefix = "conf-"
@@ -400,16 +390,26 @@ def cleanup(ledger: Path, url: str, **options: str | None) -> None:
         made = [row for row in Ledger.read(ledger) if row[1].startswith(prefix)]
     except LedgerUnreadable as error:
         raise click.UsageError(str(error)) from error
-    profile = replace(PROFILES["live"], may_write=True, max_requests=10**6, rate=20.0)
-    address = _address(url)
-    applications = _applications(options)
-    target = Target(
-        contract.load(), HttpTransport(address), address, applications, profile, prefix=prefix
-    )
-    found = clean(target, made)
-    target.transport.close()
+    where, apps = address(url), applications(options)
+    rate = 0.0 if profiles.is_loopback(where) else 20.0
+    profile = replace(PROFILES["live"], may_write=True, max_requests=10**6, rate=rate)
+    target = Target(contract.load(), HttpTransport(where), where, apps, profile, prefix=prefix)
+    try:
+        for application in apps:
+            if application.id in {app for app, _ in made}:
+                let_in(target, Principal(application, f"{prefix}cleanup"))
+        found = clean(target, made)
+    except Unjudgeable as why:
+        _unreachable(why)
+    finally:
+        target.transport.close()
     click.echo(", ".join(f"{name} {count}" for name, count in found.items()))
-    strange = sorted({app for app, _ in made} - {a.id for a in applications})
+    strange = sorted({app for app, _ in made} - {a.id for a in apps})
     if strange:
         click.echo(f"not looked at, for want of a key: the consumers of {', '.join(strange)}")
     sys.exit(FAILS if found["residue"] else CONFORMS)
+
+
+def _unreachable(why: Exception) -> NoReturn:
+    click.echo(f"conformance: {why}", err=True)
+    sys.exit(UNREACHABLE)

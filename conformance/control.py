@@ -8,10 +8,9 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import urlsplit
 
 from conformance.failures import Answer, Request
-from conformance.profiles import LOOPBACK
+from conformance.profiles import is_loopback
 from conformance.target import Application, Target, Transport
 
 NONE = "the deployment has no control plane that can move time"
@@ -33,7 +32,7 @@ def ask(transport: Transport, method: str, path: str, body: object = None) -> An
 
 def is_there(target: Target) -> bool:
     """Whether a deployment on this machine has a control plane."""
-    if urlsplit(target.base_url).hostname not in LOOPBACK:
+    if not is_loopback(target.base_url):
         return False
     answer = ask(target.transport, "GET", "/_mock/health")
     return answer.is_good and isinstance(answer.json, dict)

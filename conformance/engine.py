@@ -17,6 +17,7 @@ from conformance.coverage import Book, keywords
 from conformance.failures import Exchange, Failure
 from conformance.laws.world import Connector
 from conformance.phases import PHASES, Context, sent
+from conformance.phases.promises import FURTHER, known
 from conformance.profiles import Profile
 from conformance.run_events import (
     CaseJudged,
@@ -68,6 +69,7 @@ class Plan:
     waivers: Waivers = field(default_factory=Waivers)
     strict: bool = False
     keep: bool = False
+    forgets: bool = False
     stop_first: bool = False
     units: frozenset[str] | None = None
     rounds: bool = False
@@ -168,11 +170,12 @@ class Run:
         plan = self.plan
         phases = plan.phases or plan.profile.phases
         self._started = time.perf_counter()
+        deadline = self.target.clock.now() + plan.profile.seconds
         stopped = ""
         try:
             self.preflight()
             self._sweep_left()
-            self.target.deadline = self.target.clock.now() + plan.profile.seconds
+            self.target.deadline = deadline
             self.watch()
             self._begin(phases)
             self._rounds(phases)
@@ -186,7 +189,7 @@ class Run:
             if stopped and self.before_cleaning and self.target.ledger.made:
                 self.before_cleaning(self._verdict(stopped))
             with contextlib.suppress(KeyboardInterrupt):  # what is left then is counted as left
-                self.sweep()
+                self.clean()
             self.target.transport.close()
         ended = self._verdict(stopped)
         self._emit(ended)
@@ -379,8 +382,10 @@ class Run:
                 self._cleaned[name] = self._cleaned.get(name, 0) + count
 
     def clean(self) -> dict[str, int]:
-        """Remove what the run has made, and count it."""
+        """Remove what the run has made, and count it; nobody needs a ledger of nothing."""
         self.sweep()
+        if self.plan.forgets and self.plan.ledger and not self._cleaned.get("residue"):
+            self.plan.ledger.unlink(missing_ok=True)
         return dict(self._cleaned)
 
     def _verdict(self, stopped: str) -> RunFinished:
@@ -394,6 +399,7 @@ class Run:
         shoulds = [f for f in self.failures if not f.must and not plan.strict]
         waived = [c for c in causes if plan.waivers.covers(c.failure)]
         causes = [c for c in causes if c not in waived]
+        lasting = [c for c in waived if plan.waivers.knows(c.failure)]
         areas = verdicts.areas(causes, self.cases, self.judge.judged)
         spent = self.target.spent if self._round == 1 else ""
         return RunFinished(
@@ -403,7 +409,7 @@ class Run:
             tuple(causes),
             tuple(verdicts.causes(shoulds)),
             tuple(waived),
-            tuple(plan.waivers.notes()),
+            tuple(plan.waivers.notes(known(), self._judged())),
             verdicts.not_judged(self.cases),
             {
                 **verdicts.coverage(self.target, self.cases),
@@ -416,7 +422,16 @@ class Run:
             plan.seed,
             dict(self._cleaned),
             stopped or spent,
+            tuple(sorted({c.failure.key for c in [*causes, *lasting]})),
         )
+
+    def _judged(self) -> set[str]:
+        """Return the ids of what was judged: laws, checks, and the promises of other phases."""
+        cases = [case for case in self.cases if case.outcome != "not judged"]
+        judged = {case.id.split()[0] for case in cases}
+        judged |= {name for name, count in self.judge.judged.items() if count}
+        phases = {case.phase for case in cases}
+        return judged | {p.id for p in FURTHER.values() if phases & set(p.phase.split(", "))}
 
     def _emit(self, event: RunEvent) -> None:
         for listener in self._listeners:

@@ -37,7 +37,7 @@ def write(folder: Path, events: Sequence[RunEvent], target: Target) -> None:
         name = cause.failure.key.replace(":", "-").replace(" ", "-").replace("/", "-")
         recording = Recording.of(cause.failure, target.base_url)
         _put(failures / f"{name}.json", hide(recording.text()))
-    keys = sorted({c.failure.key for c in ended.causes}) if ended else []
+    keys = ended.baseline if ended else ()
     _put(folder / "baseline.txt", "".join(f"{key}\n" for key in keys))
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from conformance import control
+from conformance.failures import Answer
 from conformance.laws import LAWS
 from conformance.laws.world import Connector, NotJudged, World, read_catalogue
 from conformance.target import Principal, Target, TargetUnreachable
@@ -43,9 +44,9 @@ def look(target: Target, seed: int) -> tuple[Connector, ...]:
     """
     applications = target.applications
     who = Principal(applications[0], target.consumer or f"{target.prefix}preflight")
-    _let_in(target, who)
+    let_in(target, who)
     if len(applications) > 1:
-        _let_in(target, Principal(applications[1], who.consumer_id))
+        let_in(target, Principal(applications[1], who.consumer_id))
     catalogue: tuple[Connector, ...] = ()
     if target.profile.may_write or target.consumer:
         catalogue = _catalogue(target, who)
@@ -63,17 +64,32 @@ def look(target: Target, seed: int) -> tuple[Connector, ...]:
     return catalogue
 
 
-def _let_in(target: Target, who: Principal) -> None:
+def let_in(target: Target, who: Principal) -> None:
+    """Make sure that a Vault answers and takes the key; raises `Unjudgeable` where not."""
     try:
         answer = target.call("consumersAll", who, query={"limit": 1}).answer
+        if answer.status in {401, 403}:
+            raise Unjudgeable(
+                f"the credentials of {who.application.id!r} are refused (HTTP {answer.status})"
+            )
+        told = _foreign(answer)
+        if told and (target.profile.may_write or target.consumer):  # or one operation is broken
+            told = _foreign(target.call("consumersOne", who).answer) and told
     except TargetUnreachable as error:
         raise Unjudgeable(f"nobody answers at {target.base_url}: {error}") from error
-    if answer.status in {401, 403}:
-        raise Unjudgeable(
-            f"the credentials of {who.application.id!r} are refused (HTTP {answer.status})"
-        )
-    if answer.status == 404 and not isinstance(answer.json, dict):
-        raise Unjudgeable(f"{target.base_url} is no Vault: GET /vault/consumers answered 404")
+    if told:
+        raise Unjudgeable(f"{target.base_url} is no Vault: GET /vault/consumers {told}")
+
+
+def _foreign(answer: Answer) -> str:
+    """Say what no Vault would answer, or nothing."""
+    if 300 <= answer.status < 400:
+        return f"redirects to {answer.location[:200]} (HTTP {answer.status}): give that address"
+    if isinstance(answer.json, dict):
+        is_ours = {"type_name", "status_code"} & set(answer.json)
+        return "answered 404: is a path missing?" if answer.status == 404 and not is_ours else ""
+    kind = answer.headers.get("content-type", "") or "no media type"
+    return f"answered {answer.status} with {kind}, and no JSON object"
 
 
 def _catalogue(target: Target, who: Principal) -> tuple[Connector, ...]:

@@ -68,10 +68,22 @@ PROFILES = {
 }
 
 
+def is_loopback(base_url: str) -> bool:
+    """Whether a deployment is on this machine, where a run disturbs nobody."""
+    return (urlsplit(base_url).hostname or "") in LOOPBACK
+
+
 def chosen(name: str | None, base_url: str, *, allow_writes: bool) -> Profile:
     """Return the profile by name; `live` by default for any address that is not loopback."""
-    host = urlsplit(base_url).hostname or ""
-    profile = PROFILES[name or ("quick" if host in LOOPBACK else "live")]
+    profile = PROFILES[name or ("quick" if is_loopback(base_url) else "live")]
     if profile.name == "live" and allow_writes:
         return replace(profile, may_write=True)
     return profile
+
+
+def considerate(profile: Profile, base_url: str) -> Profile:
+    """Return the profile as `live` would have it where the deployment is not on this machine."""
+    if is_loopback(base_url):
+        return profile
+    live = PROFILES["live"]
+    return replace(profile, name="live", rate=live.rate, patience=live.patience)

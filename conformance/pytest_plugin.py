@@ -5,9 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from conformance import contract, profiles
+from conformance.asking import address
 from conformance.checks import CHECKS
 from conformance.engine import Plan, Run, run_id_for
 from conformance.failures import Failure
@@ -87,7 +89,10 @@ def _settle(cases: list[CaseJudged], found: list[Failure], run: Run) -> None:
 def _plan(config: pytest.Config) -> Run:
     """Return the run that the options ask for; it has sent nothing yet."""
     option = config.getoption
-    url = str(option("--conformance-url"))
+    try:
+        url = address(str(option("--conformance-url")))
+    except click.UsageError as error:
+        raise pytest.UsageError(f"--conformance-url: {error.message}") from error
     applications = []
     for label, prefix in (("VAULT", ""), ("VAULT_OTHER", "other-")):
         name, key = (option(f"--conformance-{prefix}{what}") for what in ("app-id", "api-key"))
@@ -108,7 +113,7 @@ def _plan(config: pytest.Config) -> Run:
         Plan(
             contract.load(),
             HttpTransport(url),
-            url.rstrip("/"),
+            url,
             applications,
             profile,
             seed,

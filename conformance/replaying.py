@@ -13,7 +13,7 @@ from conformance.laws import LAWS
 from conformance.phases import PHASES
 from conformance.phases.histories import replay_history
 from conformance.phases.laws import judge
-from conformance.profiles import PROFILES
+from conformance.profiles import PROFILES, considerate
 from conformance.target import Application, Clock, Transport
 
 
@@ -76,12 +76,17 @@ def replay_recording(  # noqa: PLR0917 - what a replay needs
     transport: Transport,
     times: int = 3,
     clock: Clock | None = None,
+    folder: Path | None = None,
 ) -> Verdict:
-    """Judge a recorded failure again, each time in a world of its own."""
+    """Judge a recorded failure again, each time in a world of its own.
+
+    What it makes is written into a ledger in the folder first, where one is given.
+    """
     seed = int(recording.how.get("seed", 1))
     broken = 0
     for _ in range(times):
-        profile = replace(PROFILES["thorough"], seconds=120.0)
+        profile = considerate(replace(PROFILES["thorough"], seconds=120.0), base_url)
+        run_id = run_id_for(seed)
         plan = Plan(
             contract.load(),
             transport,
@@ -89,13 +94,15 @@ def replay_recording(  # noqa: PLR0917 - what a replay needs
             applications,
             profile,
             seed,
-            run_id_for(seed),
+            run_id,
+            forgets=True,
+            ledger=folder / f"ledger-{run_id}.jsonl" if folder else None,
             clock=clock,
             units=_units(recording),
         )
         run = Run(plan)
-        run.preflight()
         try:
+            run.preflight()
             broken += _broken(recording, run, seed)
         finally:
             run.clean()

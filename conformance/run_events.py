@@ -88,6 +88,7 @@ class RunFinished:
     seed: int
     residue: Mapping[str, int] = field(default_factory=dict)
     partial: str = ""
+    baseline: tuple[str, ...] = ()
 
 
 RunEvent = (

@@ -1,7 +1,7 @@
 """Known failures: which, why, whose, and until when; expired and unused ones are told."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -9,9 +9,11 @@ from typing import Any
 
 from conformance.failures import Failure
 
+_NEEDED = ("law", "reason", "owner", "until")
+
 
 class WaiversUnreadable(Exception):
-    """The file of waivers is not what it should be."""
+    """A file of waivers, or of known failures, is not what it should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Waivers:
 
     def covers(self, failure: Failure) -> bool:
         """Whether a failure is known and accepted, today."""
-        if failure.key in self.baseline or failure.law in self.baseline:
+        if self.knows(failure):
             return True
         for waiver in self.rows:
             if waiver.matches(failure):
@@ -48,33 +50,63 @@ class Waivers:
                     return True
         return False
 
-    def notes(self) -> list[str]:
-        """Tell of waivers that have expired or that nothing needed."""
-        notes = [
-            f"waiver of {w.law} expired on {w.until} ({w.owner}: {w.reason})"
-            for w in self.rows
-            if w.until < self.today
-        ]
-        unused = [w for w in self.rows if w not in self.used and w.until >= self.today]
-        return notes + [f"waiver of {w.law} was not needed: remove it ({w.owner})" for w in unused]
+    def knows(self, failure: Failure) -> bool:
+        """Whether the baseline holds a failure."""
+        return not self.baseline.isdisjoint({failure.key, failure.law})
+
+    def notes(self, known: Collection[str], judged: Collection[str]) -> list[str]:
+        """Tell of waivers that have expired, that nothing needed, or that name no promise.
+
+        Nobody knows whether one was needed whose law was not judged.
+        """
+        notes = []
+        for waiver in self.rows:
+            law = waiver.law.partition(":")[0]
+            told = f"waiver of {waiver.law}"
+            if law not in known:
+                notes.append(f"{told}: there is no such law or check ({waiver.owner})")
+            elif waiver.until < self.today:
+                why = f"{waiver.owner}: {waiver.reason}"
+                notes.append(f"{told} expired on {waiver.until} ({why})")
+            elif waiver not in self.used and law in judged:
+                notes.append(f"{told} was not needed: remove it ({waiver.owner})")
+        return notes
 
 
 def read(path: Path, today: date | None = None) -> Waivers:
     """Read waivers from a TOML file."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
-        rows = tuple(_waiver(row) for row in document.get("waivers", ()))
-    except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
+        if strange := [name for name in document if name != "waivers"]:
+            raise ValueError(f"{strange[0]!r} is not known here, only [[waivers]]")  # noqa: TRY301
+        given = document.get("waivers", [])
+        if not isinstance(given, list) or not all(isinstance(row, dict) for row in given):
+            raise TypeError("waivers are written as [[waivers]]")  # noqa: TRY301
+        rows = tuple(_waiver(row) for row in given)
+    except (OSError, tomllib.TOMLDecodeError, TypeError, ValueError) as error:
         raise WaiversUnreadable(f"{path}: {error}") from error
     return Waivers(rows, today or date.today())  # noqa: DTZ011 - an end date is a day of the calendar
 
 
+def read_baseline(path: Path) -> frozenset[str]:
+    """Read known failures, one a line."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise WaiversUnreadable(f"{path}: {error}") from error
+    return frozenset(line.strip() for line in lines if line.strip())
+
+
 def _waiver(row: Mapping[str, Any]) -> Waiver:
-    missing = [name for name in ("law", "reason", "owner", "until") if name not in row]
-    if missing:
-        raise ValueError(f"a waiver lacks {', '.join(missing)}")
-    until = row["until"]
-    day = until if isinstance(until, date) else date.fromisoformat(str(until))
+    told = f"the waiver of {row.get('law', 'no law')}"
+    if missing := [name for name in _NEEDED if name not in row]:
+        raise ValueError(f"{told} lacks {', '.join(missing)}")
+    if strange := [name for name in row if name not in {*_NEEDED, "operation"}]:
+        raise ValueError(f"{told} has a {strange[0]!r}, which is not known")
+    try:
+        day = date.fromisoformat(str(row["until"])[:10])
+    except ValueError as error:
+        raise ValueError(f"{told}: until is a day like 2027-03-31") from error
     return Waiver(
         str(row["law"]), str(row["reason"]), str(row["owner"]), day, str(row.get("operation", ""))
     )

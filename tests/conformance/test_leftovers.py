@@ -117,15 +117,15 @@ def test_consumers_of_an_application_without_a_key_are_told_as_left(
     assert "for want of a key: the consumers of other-app" in done.output
 
 
-def test_a_refused_key_leaves_everything_and_says_so(url: str, tmp_path: Path) -> None:
+def test_a_refused_key_is_told_before_anything_is_deleted(url: str, tmp_path: Path) -> None:
     ledger = tmp_path / "ledger.jsonl"
     row = {"application_id": "mock-app", "consumer_id": "conf-x-a"}
     ledger.write_text(json.dumps(row) + "\n", encoding="utf-8")
 
     done = conformance("cleanup", str(ledger), url, "--app-id", "mock-app", "--api-key", "wrong")
 
-    assert done.exit_code == 1
-    assert "residue 1" in done.output
+    assert done.exit_code == 3
+    assert "credentials of 'mock-app' are refused" in done.output
 
 
 @pytest.mark.parametrize(
