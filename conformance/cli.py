@@ -115,10 +115,11 @@ def run(url: str, **options: object) -> None:
             raise click.UsageError(f"--resume: {differs}")
     runner = Run(plan)
     seen: list[RunEvent] = []
-    runner.listen(console.Console(runner.target, sys.stdout, quiet=bool(options["quiet"])))
+    quiet = bool(options["quiet"])
+    runner.listen(console.Console(runner.target, sys.stdout, quiet=quiet, folder=where or FOLDER))
     runner.listen(seen.append)
+    runner.first = folder.failed_before(where or FOLDER)
     if where is not None:
-        runner.first = folder.failed_before(where)
         runner.before_cleaning = lambda ended: folder.write(where, [*seen, ended], runner.target)
         if kept is not None:
             left = {f"conf-{name}-": _left(where, name) for name in kept.sittings}
@@ -131,6 +132,8 @@ def run(url: str, **options: object) -> None:
             _unreachable(why)
         if where is not None:
             folder.write(where, seen, runner.target)
+        elif ended.causes or runner.first:
+            folder.record(FOLDER, ended, runner.target, keep=bool(plan.phases))
     sys.exit(_exit_code(ended))
 
 
@@ -243,11 +246,25 @@ def _plan(url: str, options: dict[str, object]) -> Plan:
         capabilities=capabilities,
         ledger=ledger if profile.may_write else None,
         forgets=where == FOLDER,
+        asked=_asked(url, options),
         waivers=accepted,
         strict=bool(options["strict"]),
         stop_first=bool(options["stop_first"]),
         rounds=profile.rounds and not only,
     )
+
+
+def _asked(url: str, options: dict[str, object]) -> tuple[str, ...]:
+    """Return the options that a law needs again when it is judged alone."""
+    asked = ["--allow-writes"] if options["allow_writes"] else []
+    for name in ("profile", "consumer", "patience", "spec"):  # a law is the same in each profile
+        if name == "profile" and profiles.is_loopback(url):
+            continue
+        if options[name] is not None:
+            asked += [f"--{name}", str(options[name])]
+    for given in options["capabilities"]:  # type: ignore[attr-defined]
+        asked += ["--capability", given]
+    return tuple(asked)
 
 
 def _phases_of(only: Sequence[str]) -> tuple[str, ...]:

@@ -70,6 +70,7 @@ class Plan:
     strict: bool = False
     keep: bool = False
     forgets: bool = False
+    asked: tuple[str, ...] = ()
     stop_first: bool = False
     units: frozenset[str] | None = None
     rounds: bool = False
@@ -206,6 +207,7 @@ class Run:
             dict(self.target.capabilities),
             __version__,
             len(self._former.cases),
+            plan.asked,
         )
         self._emit(started)
         for case in self._former.cases:

@@ -19,6 +19,7 @@ class RunStarted:
     capabilities: Mapping[str, str]
     version: str
     taken_over: int = 0
+    asked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,14 @@
 import json
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from conformance import __version__
 from conformance.failures import Exchange
 from conformance.run_events import RunEvent, RunFinished
 from conformance.target import Target
+
+_MOST = 100_000
 
 
 def render(events: Sequence[RunEvent], target: Target) -> str:
@@ -15,7 +18,7 @@ def render(events: Sequence[RunEvent], target: Target) -> str:
     ended = next((e for e in events if isinstance(e, RunFinished)), None)
     entries = [
         _entry(x, target, c.failure.key)
-        for c in (ended.causes if ended else ())
+        for c in ((*ended.causes, *ended.warnings) if ended else ())
         for x in c.failure.exchanges
     ]
     creator = {"name": "conformance", "version": __version__}
@@ -24,11 +27,15 @@ def render(events: Sequence[RunEvent], target: Target) -> str:
 
 def _entry(exchange: Exchange, target: Target, comment: str) -> dict[str, Any]:
     request, answer = exchange.request, exchange.answer
-    body = (request.body or b"").decode("utf-8", "replace")[:100_000]
+    hidden = target.secrets.hidden  # before anything is cut
+    body = hidden((request.body or b"").decode("utf-8", "replace"))[:_MOST]
+    url = target.base_url + request.path
+    if request.query:
+        url += "?" + urlencode(request.query)
     milliseconds = round(answer.seconds * 1000, 3)
     sent: dict[str, Any] = {
         "method": request.method,
-        "url": target.base_url + request.path,
+        "url": url,
         "httpVersion": "HTTP/1.1",
         "cookies": [],
         "headers": [{"name": n, "value": v} for n, v in request.headers],
@@ -52,7 +59,7 @@ def _entry(exchange: Exchange, target: Target, comment: str) -> dict[str, Any]:
             "content": {
                 "size": len(answer.body),
                 "mimeType": answer.headers.get("content-type", ""),
-                "text": answer.body.decode("utf-8", "replace")[:100_000],
+                "text": hidden(answer.body.decode("utf-8", "replace"))[:_MOST],
             },
             "redirectURL": answer.location,
             "headersSize": -1,

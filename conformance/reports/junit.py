@@ -3,68 +3,92 @@
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from conformance.run_events import CaseJudged, RunEvent, RunFinished
+from conformance.failures import Failure
+from conformance.reports.again import alone
+from conformance.reports.exchanges import answered
+from conformance.run_events import CaseJudged, RunEvent, RunFinished, RunStarted
 from conformance.target import Target
 
 
 def render(events: Sequence[RunEvent], target: Target) -> str:
     """Return the run as JUnit XML."""
+    begun = next((e for e in events if isinstance(e, RunStarted)), None)
     ended = next((e for e in events if isinstance(e, RunFinished)), None)
     root = Element("testsuites", name="conformance")
     suites: dict[str, Element] = {}
-    known = {c.failure.law for c in ended.causes} if ended else set()
-    cases = [e for e in events if isinstance(e, CaseJudged)]
-    for case in cases:
-        suite = suites.setdefault(
-            case.phase,
-            SubElement(root, "testsuite", name=case.phase)
-            if case.phase not in suites
-            else suites[case.phase],
-        )
-        test = SubElement(
-            suite,
-            "testcase",
-            classname=f"{case.phase}.{case.area}",
-            name=f"{case.id} {case.name}" + (f" (round {case.round})" if case.round > 1 else ""),
-            time=f"{case.seconds:.3f}",
-        )
-        if case.outcome == "failed":
-            for failure in case.failures[:1]:
-                text = f"expected {failure.expected}\nseen {failure.seen}\nsource {failure.source}"
-                if failure.exchanges:
-                    text += "\n" + target.curl(failure.exchanges[-1].request)
-                kind = "failure" if failure.must and failure.law in known else "skipped"
-                SubElement(
-                    test,
-                    kind,
-                    message=_clean(
-                        failure.promise
-                        if kind == "failure"
-                        else "follows from another failure, or is waived"
-                    ),
-                ).text = _clean(text)
+    causes = ended.causes if ended else ()
+    fails = {c.failure.law for c in causes}
+    waived = {c.failure.law for c in ended.waived} if ended else set()
+    told: set[str] = set()
+    for case in (e for e in events if isinstance(e, CaseJudged)):
+        if case.phase not in suites:
+            suites[case.phase] = SubElement(root, "testsuite", name=case.phase)
+        again = f" (round {case.round})" if case.round > 1 else ""
+        test = _test(suites[case.phase], case.phase, case.area, f"{case.id} {case.name}{again}")
+        test.set("time", f"{case.seconds:.3f}")
+        failure = next((f for f in case.failures if f.law in fails), None)
+        if failure is not None:
+            told.add(failure.law)
+            _fail(test, failure, target, begun)
+        elif case.outcome == "failed":
+            _skip(test, _why_not(case, waived))
         elif case.outcome == "not judged":
-            SubElement(test, "skipped", message=_clean(f"not judged: {case.reason}"))
-    checks = SubElement(root, "testsuite", name="checks")
-    for cause in ended.causes if ended else ():
-        if cause.failure.replay.get("kind") == "case":
-            test = SubElement(
-                checks,
-                "testcase",
-                classname=f"checks.{cause.failure.area}",
-                name=f"{cause.failure.key} {cause.failure.name}",
-            )
-            SubElement(test, "failure", message=_clean(cause.failure.promise)).text = _clean(
-                cause.failure.seen
-            )
+            _skip(test, f"not judged: {case.reason}")
+    checks = suites["checks"] = SubElement(root, "testsuite", name="checks")
+    for cause in causes:
+        failure = cause.failure
+        if failure.law not in told:
+            test = _test(checks, "checks", failure.area, f"{failure.key} {failure.name}")
+            _fail(test, failure, target, begun)
     if ended and ended.partial:
-        test = SubElement(checks, "testcase", classname="run", name="the run is whole")
-        SubElement(test, "skipped", message=_clean(f"partial: {ended.partial}"))
-    for suite in (*suites.values(), checks):
-        suite.set("tests", str(len(suite)))
-        suite.set("failures", str(len(suite.findall(".//failure"))))
-        suite.set("skipped", str(len(suite.findall(".//skipped"))))
+        _skip(_test(checks, "run", "", "the run is whole"), f"partial: {ended.partial}")
+    for suite in suites.values():
+        _count(suite, suite.findall("testcase"))
+    _count(root, root.findall(".//testcase"))
     return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode")
+
+
+def _test(suite: Element, phase: str, area: str, name: str) -> Element:
+    classname = f"{phase}.{area}".rstrip(".")
+    return SubElement(suite, "testcase", classname=classname, name=name, time="0.000")
+
+
+def _fail(test: Element, failure: Failure, target: Target, begun: RunStarted | None) -> None:
+    rows = [
+        f"expected {failure.expected}",
+        f"seen     {failure.seen}",
+        f"source   {failure.source}",
+    ]
+    if failure.exchanges:
+        last = failure.exchanges[-1]
+        rows.append(f"request  {target.curl(last.request)}")
+        rows.append(f"answer   {answered(last.answer, target.secrets, 1000)}")
+    if begun:
+        rows.append(f"alone    {alone(failure, begun)}")
+    told = SubElement(test, "failure", type=failure.key, message=_clean(failure.promise))
+    told.text = _clean("\n".join(rows))
+
+
+def _why_not(case: CaseJudged, waived: set[str]) -> str:
+    """Say why a case that failed is no failure of the run of its own."""
+    laws = {f.law for f in case.failures}
+    if laws & waived:
+        return "waived"
+    if case.failures and not any(f.must for f in case.failures):
+        return f"a SHOULD that is not kept: {case.failures[0].seen}"
+    return "follows from another failure"
+
+
+def _skip(test: Element, why: str) -> None:
+    SubElement(test, "skipped", message=_clean(why))
+
+
+def _count(element: Element, tests: list[Element]) -> None:
+    element.set("tests", str(len(tests)))
+    element.set("failures", str(sum(t.find("failure") is not None for t in tests)))
+    element.set("errors", "0")
+    element.set("skipped", str(sum(t.find("skipped") is not None for t in tests)))
+    element.set("time", f"{sum(float(t.get('time', 0)) for t in tests):.3f}")
 
 
 def _clean(text: str) -> str:

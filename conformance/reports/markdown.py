@@ -1,60 +1,90 @@
 """Markdown: a summary for the page of a CI job."""
 
+import re
 from collections.abc import Sequence
 
-from conformance.run_events import RunEvent, RunFinished
+from conformance.failures import Cause
+from conformance.reports.again import alone
+from conformance.reports.exchanges import answered
+from conformance.run_events import RunEvent, RunFinished, RunStarted
 from conformance.target import Target
+
+_SIGN_BY_STATE = {"conforms": "✅", "fails": "❌", "not judged": "➖"}
+_MOST_NOT_JUDGED = 30
 
 
 def render(events: Sequence[RunEvent], target: Target) -> str:
     """Return the verdict, the causes and the table of areas."""
+    begun = next((e for e in events if isinstance(e, RunStarted)), None)
     ended = next((e for e in events if isinstance(e, RunFinished)), None)
     if ended is None:
         return "The run did not end.\n"
-    lines = [
-        f"## Vault conformance: {ended.outcome}",
-        "",
+    lines = [f"## Vault conformance: {ended.outcome}", ""]
+    if ended.partial:
+        lines += [f"Partial: {ended.partial}. The verdict is on what was judged.", ""]
+    lines += [
         f"Level **{ended.level}** · {len(ended.causes)} causes · {ended.requests} requests in {ended.seconds:.1f} s · seed {ended.seed}",
         "",
     ]
-    if ended.causes:
-        lines += ["| law | area | promise | expected | seen |", "| --- | --- | --- | --- | --- |"]
-        for cause in ended.causes:
-            f = cause.failure
-            lines.append(
-                f"| {f.key} | {f.area} | {_cell(f.promise)} | {_cell(f.expected)} | {_cell(f.seen)} |"
-            )
-        lines.append("")
-        for cause in ended.causes:
-            if cause.failure.exchanges:
-                lines += [
-                    f"<details><summary>{cause.failure.key}</summary>",
-                    "",
-                    "```sh",
-                    target.curl(cause.failure.exchanges[-1].request),
-                    "```",
-                    "",
-                    "</details>",
-                ]
-        lines.append("")
+    for title, causes in (("fails", ended.causes), ("warns", ended.warnings)):
+        if causes:
+            lines += [f"| {title} | area | promise | expected | seen |", "|" + " --- |" * 5]
+            lines += [_row(cause) for cause in causes]
+            lines.append("")
+            lines += [line for cause in causes for line in _details(cause, target, begun)]
+            lines.append("")
+    if ended.waived:
+        lines += [f"Waived: {', '.join(c.failure.key for c in ended.waived)}", ""]
+    lines += [f"- {note}" for note in ended.notes]
+    lines += ["", _figure(ended), "", "| area | result |", "| --- | --- |"]
+    lines += [
+        f"| {area} | {_SIGN_BY_STATE[state]} {state} |" for area, state in ended.areas.items()
+    ]
+    lines.append("")
+    not_judged = list(ended.not_judged.items())
+    lines += [f"- not judged: {law}: {why}" for law, why in not_judged[:_MOST_NOT_JUDGED]]
+    if len(not_judged) > _MOST_NOT_JUDGED:
+        lines.append(f"- not judged: {len(not_judged) - _MOST_NOT_JUDGED} more")
+    return "\n".join(lines) + "\n"
+
+
+def _row(cause: Cause) -> str:
+    f = cause.failure
+    cells = (f.key, f.area, f.promise, f.expected, f.seen)
+    return f"| {' | '.join(map(_cell, cells))} |"
+
+
+def _details(cause: Cause, target: Target, begun: RunStarted | None) -> list[str]:
+    failure = cause.failure
+    rows = [f"# source: {failure.source}"]
+    if failure.exchanges:
+        last = failure.exchanges[-1]
+        rows += [target.curl(last.request), f"# {answered(last.answer, target.secrets, 400)}"]
+    if begun:
+        rows += ["# alone:", alone(failure, begun)]
+    text = "\n".join(rows)
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return [
+        f"<details><summary>{failure.key}</summary>",
+        "",
+        f"{fence}sh",
+        text,
+        fence,
+        "",
+        "</details>",
+    ]
+
+
+def _figure(ended: RunFinished) -> str:
     cover = ended.coverage
-    figure = (
+    return (
         f"{len(cover['operations'])} of {cover['operations_total']} operations, {cover['answers_seen']} of {cover['answers_declared']} declared answers; "
         f"of {cover['keywords_declared']} schema keywords of requests {cover['keywords_kept']} kept and {cover['keywords_broken']} broken, "
         f"{cover['answer_keywords_seen']} of {cover['answer_keywords_declared']} of answers seen."
     )
-    lines += [figure, ""]
-    lines += [
-        "| area | result |",
-        "| --- | --- |",
-        *(f"| {a} | {r} |" for a, r in ended.areas.items()),
-    ]
-    if ended.partial:
-        lines += ["", f"Partial: {ended.partial}. The verdict is on what was judged."]
-    lines += ["", *(f"- {n}" for n in ended.notes)]
-    lines += [f"- not judged: {law}: {why}" for law, why in ended.not_judged.items()]
-    return "\n".join(lines) + "\n"
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")[:300]
+    """Return a text as a cell: no markup of its own, nothing that ends the row."""
+    told = re.sub(r"[\\`*_|<>\[\]]", lambda m: f"\\{m[0]}", text[:300])
+    return re.sub(r"\s+", " ", told)

@@ -17,6 +17,7 @@ def render(events: Sequence[RunEvent]) -> str:
             "id": c.failure.law,
             "name": c.failure.name,
             "shortDescription": {"text": c.failure.promise},
+            "help": {"text": f"{c.failure.source}. See conformance explain {c.failure.law}."},
             "properties": {"tags": [c.failure.area]},
         }
         for c, _ in rows
