@@ -225,6 +225,8 @@ def _plan(url: str, options: dict[str, object]) -> Plan:
     try:
         accepted = _waivers(options)
         reading = contract.load(str(options["spec"]) if options["spec"] else None)
+        if lacking := sorted(set(contract.load().operations) - set(reading.operations)):
+            raise click.UsageError(f"{options['spec']} is no contract of a Vault: no {lacking[0]}")
     except (waivers.WaiversUnreadable, contract.ContractUnreadable) as error:
         raise click.UsageError(str(error)) from error
     run_id = str(options["run_id"] or run_id_for(seed))

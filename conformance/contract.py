@@ -25,6 +25,12 @@ _KEPT = frozenset(
 )
 
 
+# What a path may ask for and the tester has: a later contract may ask for more.
+_IN_PATHS = frozenset(
+    {"unified_api", "service_id", "resource", "consumer_id", "application_id", "target_field_id"}
+)
+
+
 class ContractUnreadable(Exception):
     """The contract cannot be found or read."""
 
@@ -89,17 +95,22 @@ def load(path: str | None = None) -> "Contract":
         text = source.read_text(encoding="utf-8")
         document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
         return Contract(document)
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
-        raise ContractUnreadable(f"{source}: {error}") from error
+    except (OSError, yaml.YAMLError, LookupError, TypeError, ValueError, AttributeError) as error:
+        raise ContractUnreadable(f"{source}: {type(error).__name__}: {error}") from error
 
 
 class Contract:
-    """Operations by id, and compiled judges of bodies."""
+    """Operations by id, and compiled judges of bodies.
+
+    Operations of a later contract that nobody here could call are `beyond`.
+    """
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.document = document
         self.version = str(document["info"]["version"])
-        self.operations = {op.operation_id: op for op in self._read()}
+        read = {op.operation_id: op for op in self._read()}
+        self.beyond = tuple(name for name, op in read.items() if _asked(op.path) - _IN_PATHS)
+        self.operations = {name: op for name, op in read.items() if name not in self.beyond}
         self._routes = [
             (op, re.compile("^" + re.sub(r"\{\w+\}", "[^/]+", op.path) + "$"))
             for op in self.operations.values()
@@ -163,6 +174,9 @@ class Contract:
         if "properties" in node:
             rows = node["properties"].items()
             out["properties"] = {name: self.schema(row, request=request) for name, row in rows}
+            if request and "required" in out:  # what is read only is required of answers alone
+                served = {name for name, row in rows if self.resolved(row).get("readOnly")}
+                out["required"] = [name for name in out["required"] if name not in served]
         if node.get("nullable") and "type" in out:
             out["type"] = [out["type"], "null"]
             if "enum" in out:
@@ -200,6 +214,10 @@ class Contract:
             judge = jsonschema_rs.Draft4Validator(dict(operation.body), validate_formats=True)
             self._judges[key] = judge
         return _problems(self._judges[key], body, f"{operation.pointer}/requestBody")
+
+
+def _asked(path: str) -> set[str]:
+    return set(re.findall(r"\{(\w+)\}", path))
 
 
 def _problems(judge: Any, body: Any, rule: str) -> list[Problem]:

@@ -411,7 +411,7 @@ class Run:
             tuple(causes),
             tuple(verdicts.causes(shoulds)),
             tuple(waived),
-            tuple(plan.waivers.notes(known(), self._judged())),
+            (*plan.waivers.notes(known(), self._judged()), *self._beyond()),
             verdicts.not_judged(self.cases),
             {
                 **verdicts.coverage(self.target, self.cases),
@@ -426,6 +426,10 @@ class Run:
             stopped or spent,
             tuple(sorted({c.failure.key for c in [*causes, *lasting]})),
         )
+
+    def _beyond(self) -> list[str]:
+        names = ", ".join(self.plan.contract.beyond)
+        return [f"not called, for want of what their paths ask for: {names}"] if names else []
 
     def _judged(self) -> set[str]:
         """Return the ids of what was judged: laws, checks, and the promises of other phases."""

@@ -5,8 +5,11 @@ import pytest
 
 from conformance.contract import load
 from conformance.engine import Plan, Run
+from conformance.laws import LAWS
+from conformance.laws.world import World
 from conformance.phases import PHASES
 from conformance.phases.cases import mutated
+from conformance.phases.laws import judge
 from conformance.profiles import PROFILES
 from conformance.strategies import right, right_bodies, wrong_bodies
 from conformance.target import HttpTransport
@@ -122,3 +125,16 @@ def test_shards_together_have_every_unit_of_every_phase_once(parts: int) -> None
     shared = [unit for part in range(1, parts + 1) for unit in units((part, parts))]
 
     assert sorted(shared) == sorted(units((1, 1)))
+
+
+def test_an_answer_that_nobody_thought_of_ends_no_run() -> None:
+    def judge_oddly(world: World) -> None:
+        raise KeyError(world.law.id)
+
+    run, _ = judged(only=("VLT-CSM-01",))
+    law = replace(LAWS["VLT-CSM-01"], judge=judge_oddly)
+
+    case = judge(law, run.target, 1, run.catalogue).case
+
+    assert case.outcome == "not judged"
+    assert "did not understand an answer: KeyError('VLT-CSM-01')" in case.reason

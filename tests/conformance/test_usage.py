@@ -244,6 +244,15 @@ def test_leftovers_of_a_deployment_that_lets_nobody_in_are_not_told_as_gone() ->
     assert (done.exit_code, done.output.strip()) == (0, "created 1, deleted 0, absent 1, residue 0")
 
 
+def test_a_contract_of_another_service_is_none_of_a_vault() -> None:
+    Path("spec.yml").write_text("info: {version: '1'}\npaths: {}\n", encoding="utf-8")
+
+    done = conformance("run", "http://127.0.0.1:9", *KEYS, "--spec", "spec.yml")
+
+    assert done.exit_code == 2
+    assert "no contract of a Vault" in done.output
+
+
 def side(*bugs: str, variants: tuple[str, ...] = ()) -> Side:
     vault = Vault(*bugs, variants=variants, clock=Clock(real=False))
     return Side("http://in-process", APPLICATIONS, WsgiTransport(vault))
