@@ -1,4 +1,5 @@
 import os
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -144,3 +145,29 @@ def test_an_empty_catalogue_leaves_laws_not_judged_and_says_why() -> None:
     assert ended.not_judged["VLT-CNX-02"] == "the catalogue has no connector for it"
     assert ended.areas["mappings"] == "not judged"
     assert ended.level == "contract"
+
+
+class Long(Vault):
+    """A deployment whose list of consumers has more pages than anybody would walk."""
+
+    def answer(self, request: Request) -> Reply:
+        is_list = request.path == "/vault/consumers" and request.method == "GET"
+        reply = super().answer(replace(request, query="") if is_list else request)
+        if is_list and reply.status == 200:
+            page = int(request.arg("cursor") or 0)
+            rows = int(request.arg("limit") or 20)
+            names = [f"person-{page + n:05}" for n in range(rows)]
+            reply.body["data"] = [{**reply.body["data"][0], "consumer_id": n} for n in names]
+            reply.body["meta"]["cursors"] = {"next": str(page + rows), "previous": None}
+        return reply
+
+
+def test_a_list_too_long_to_walk_is_not_judged_rather_than_called_endless() -> None:
+    only = ("VLT-PAG-03", "VLT-PAG-07", "VLT-PAG-13")
+
+    _, ended = judged(only=only, vault=Long(clock=Clock(real=False)))
+
+    assert not {c.failure.law for c in ended.causes} & set(only)
+    assert [ended.not_judged[law] for law in only] == [
+        "the application has too many consumers (consumersAll answered 200)"
+    ] * 3
