@@ -120,6 +120,7 @@ def _plan(config: pytest.Config) -> Run:
             run_id,
             consumer=consumer,
             ledger=ledger,
+            forgets=True,
         )
     )
 
