@@ -388,6 +388,7 @@ class Target:
             if answer.status not in {429, 503} or "retry-after" not in answer.headers:
                 break
             self.clock.sleep(_retry_after(answer.headers["retry-after"]))
+            self._count()
             self._pace(operation)
             answer = self.transport.exchange(request)
         if operation is None or operation.writes:
@@ -427,42 +428,40 @@ class Target:
             for observer in self.observers:
                 observer(operation, exchange)
 
-    def _guard(self, operation: Operation | None, request: Request) -> None:
+    def _count(self) -> None:
         with self._lock:
             if self.requests >= self.profile.max_requests:
                 self.spent = f"{self.profile.max_requests} requests are sent"
                 raise BudgetSpent(self.spent)
             self.requests += 1
         self.in_time()
+
+    def _guard(self, operation: Operation | None, request: Request) -> None:
+        self._count()
         writes = operation.writes if operation else request.method not in {"GET", "HEAD", "OPTIONS"}
-        consumer = self._named(operation, request)
-        own = consumer is None or consumer.startswith(self.prefix)
-        if self.profile.name == "live" and not own and consumer != self.consumer:
-            raise GuardRefused(f"{consumer!r} is not a consumer of this run")
-        if not writes and (own is False or consumer is None):
+        named = _named(request)
+        own = all(consumer.startswith(self.prefix) for consumer in named)
+        if self.profile.name == "live":
+            self._spare_others(named, request.path)
+        if not writes and not (own and named):
             return
         if not self.profile.may_write:
             if writes:
                 raise GuardRefused(f"{request.method} {request.path} would write")
             raise GuardRefused("a read may create its consumer: name one with --consumer")
         if not own:
-            raise GuardRefused(f"{consumer!r} is not a consumer of this run")
-        if consumer is not None:
-            for app in self.applications:
-                if request.header("x-apideck-app-id") == app.id:
+            raise GuardRefused(f"{named[0]!r} is not a consumer of this run")
+        for app in self.applications:
+            if request.header("x-apideck-app-id") == app.id:
+                for consumer in named:
                     self.ledger.record(app.id, consumer)
 
-    def _named(self, operation: Operation | None, request: Request) -> str | None:
-        if operation is not None and "{consumer_id}" in operation.path:
-            return unquote(request.path.split("/")[3]) or None
-        if operation is not None and operation.operation_id == "consumersAdd":
-            try:
-                body = json.loads(request.body or b"null")
-            except (ValueError, RecursionError):
-                return None
-            name = body.get("consumer_id") if isinstance(body, dict) else None
-            return name if isinstance(name, str) and name else None
-        return request.header("x-apideck-consumer-id") or None
+    def _spare_others(self, named: Sequence[str], path: str) -> None:
+        for consumer in named:
+            if consumer != self.consumer and not consumer.startswith(self.prefix):
+                raise GuardRefused(f"{consumer!r} is not a consumer of this run")
+        if "/.." in unquote(path):
+            raise GuardRefused(f"{path} leads elsewhere")
 
     def _pace(self, operation: Operation | None) -> None:
         now = self.clock.now()
@@ -489,6 +488,26 @@ def encoded(body: Any) -> bytes:
         return json.dumps(body, ensure_ascii=False).encode()
     except UnicodeEncodeError:  # a lone surrogate
         return json.dumps(body).encode()
+
+
+def _named(request: Request) -> tuple[str, ...]:
+    """Return every consumer that a request names: in its path, its headers, or its body."""
+    found = [value for name, value in request.headers if name.lower() == "x-apideck-consumer-id"]
+    steps = request.path.rstrip("/").split("/")
+    if steps[1:3] == ["vault", "consumers"]:
+        found += [unquote(step) for step in steps[3:4]]
+        if len(steps) == 3 and request.body:
+            try:
+                body = json.loads(request.body, object_pairs_hook=list)
+            except (ValueError, RecursionError):
+                body = ()
+            pairs = body if isinstance(body, list) else ()
+            found += [
+                pair[1]
+                for pair in pairs
+                if isinstance(pair, tuple) and pair[0] == "consumer_id" and isinstance(pair[1], str)
+            ]
+    return tuple(dict.fromkeys(name for name in found if name))
 
 
 def _retry_after(value: str) -> float:

@@ -1,4 +1,5 @@
 import subprocess
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -6,6 +7,7 @@ from typing import Any
 import pytest
 
 from conformance.contract import load
+from conformance.failures import Request
 from conformance.profiles import PROFILES, Profile, chosen
 from conformance.redaction import Secrets
 from conformance.target import (
@@ -82,6 +84,51 @@ def test_no_live_request_names_a_consumer_of_others(operation: str) -> None:
     with pytest.raises(GuardRefused):
         guarded.call(operation, OTHER)
     assert vault.requests == 0
+
+
+JSON = ("content-type", "application/json")
+NAMES_OWN, NAMES_OTHER = (("x-apideck-consumer-id", n) for n in ("conf-x-a", "somebody"))
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Request("DELETE", "/vault/consumers/somebody"),
+        Request("PUT", "/vault/consumers/some%62ody/"),
+        Request("DELETE", "/vault/consumers/conf-x-a/../somebody"),
+        Request("DELETE", "/vault/consumers/conf-x-a/%2e%2e/somebody"),
+        Request("PATCH", "/vault/connections/crm/close", (), (NAMES_OWN, NAMES_OTHER)),
+        Request("PATCH", "/vault/consumers/conf-x-a", (), (NAMES_OTHER,)),
+        Request("GET", "/vault/connections", (), (NAMES_OTHER,)),
+        Request("POST", "/vault/consumers", (), (JSON,), b'{"consumer_id": "somebody"}'),
+        Request(
+            *("POST", "/vault/consumers", (), (JSON,)),
+            b'{"consumer_id": "somebody", "consumer_id": "conf-x-a"}',
+        ),
+    ],
+    ids=lambda r: f"{r.method} {r.path} {len(r.headers)} {r.body!r}",
+)
+@pytest.mark.parametrize("operation", ["", "consumersUpdate", "connectionsUpdate"])
+def test_no_live_request_reaches_others_however_it_names_them(
+    request_: Request, operation: str
+) -> None:
+    vault = Vault(clock=Clock(real=False))
+    guarded = target(replace(PROFILES["live"], may_write=True), vault)
+
+    with pytest.raises(GuardRefused):
+        guarded.send(operation, request_)
+    assert vault.requests == 0
+
+
+def test_what_is_sent_again_counts_too() -> None:
+    vault = Vault(variants=["rate_limited"], clock=Clock(real=False))
+    guarded = target(replace(PROFILES["quick"], max_requests=30), vault)
+
+    with suppress(BudgetSpent):
+        for _ in range(40):
+            guarded.call("consumersAll", OWN)
+
+    assert vault.requests == guarded.requests == 30
 
 
 def test_a_consumer_is_in_the_ledger_before_it_is_made(tmp_path: Path) -> None:
