@@ -5,6 +5,7 @@ from conformance.laws import (
     cascades,
     concurrency,
     connections,
+    consents,
     consumers,
     expiry,
     filters,
@@ -13,11 +14,14 @@ from conformance.laws import (
     mappings,
     oauth,
     paging,
+    races,
     records,
     resources,
     secrecy,
     sessions,
+    traces,
     validation,
+    views,
 )
 from conformance.laws.registry import LAWS, Law
 
@@ -28,6 +32,7 @@ __all__ = [
     "cascades",
     "concurrency",
     "connections",
+    "consents",
     "consumers",
     "expiry",
     "filters",
@@ -36,9 +41,12 @@ __all__ = [
     "mappings",
     "oauth",
     "paging",
+    "races",
     "records",
     "resources",
     "secrecy",
     "sessions",
+    "traces",
     "validation",
+    "views",
 ]

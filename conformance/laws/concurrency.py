@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from conformance.failures import Exchange, Request
 from conformance.laws.mappings import grounds
 from conformance.laws.oauth import has_failed, link
+from conformance.laws.paging import listed_ids
 from conformance.laws.records import vault_count
 from conformance.laws.registry import law
 from conformance.laws.sessions import claims_of
@@ -47,6 +48,10 @@ def parallel_creations_lose_nothing(world: World) -> None:
         world.expect(fine, "second", "success, or a refusal (409)", f"HTTP {answer.status}")
     lost = [w.consumer_id for w in who if not world.call("consumersOne", w).is_good]
     world.expect(not lost, "lost", "16 consumers", f"{len(lost)} are lost")
+    listed = listed_ids(world, who[0])
+    counts = {w.consumer_id: listed.count(w.consumer_id) for w in who}
+    wrong = {name: count for name, count in counts.items() if count != 1}
+    world.expect(not wrong, "listed", "each of them once in the list", wrong)
 
 
 @law(
@@ -149,6 +154,11 @@ def parallel_callers_are_not_mixed_up(world: World) -> None:
     for (one, _), exchange in zip(reads, together(world, [j for _, j in reads]), strict=True):
         owner = (exchange.answer.item.get("metadata") or {}).get("owner")
         world.expect(owner == one.consumer_id, "read", one.consumer_id, owner)
+    lists = [(one, ("connectionsAll", world.target.request("connectionsAll", one))) for one in who]
+    for (one, _), exchange in zip(lists, together(world, [j for _, j in lists]), strict=True):
+        mine = [r for r in exchange.answer.items if r.get("id") == connector.name]
+        owner = (mine[0].get("metadata") or {}).get("owner") if mine else None
+        world.expect(owner == one.consumer_id, "list", one.consumer_id, owner)
     opens = [(one, ("sessionsCreate", world.target.request("sessionsCreate", one))) for one in who]
     for (one, _), exchange in zip(opens, together(world, [j for _, j in opens]), strict=True):
         token = str(exchange.answer.item.get("session_token", ""))

@@ -49,9 +49,11 @@ def an_updated_consumer_is_read_back(world: World) -> None:
     for _ in range(2):
         answer = world.call("consumersUpdate", who, body={"metadata": new})
         world.expect(answer.is_good, "update", "the consumer", f"HTTP {answer.status}")
-        found = world.call("consumersOne", who).item.get("metadata") or {}
-        kept = {k: found.get(k) for k in new}
-        world.expect(kept == new, "metadata", str(new), found)
+        read = world.call("consumersOne", who)
+        for aspect, item in (("metadata", read.item), ("answer", answer.item)):
+            found = item.get("metadata") or {}
+            kept = {k: found.get(k) for k in new}
+            world.expect(kept == new, aspect, str(new), found)
 
 
 @law("VLT-CSM-03", "state", _CRUD, "contract", builds_on=("VLT-CSM-01", "VLT-CSM-04"))
@@ -227,6 +229,27 @@ def a_consumer_shows_its_connections(world: World) -> None:
     _shows(world, who, some, set())
     world.call("connectionsDelete", who, **gone.path)
     _shows(world, who, kept, {gone.service_id} - {c.service_id for c in kept})
+    _shows_as_they_are(world, who, kept)
+
+
+def _shows_as_they_are(world: World, who: Principal, some: list[Connector]) -> None:
+    """Expect of a disabled connection, and of a filled one, what each says alone."""
+    plain = [c for c in some if c.required and c.auth_type in {"apiKey", "basic", "custom"}]
+    for connector in plain[:1]:
+        world.patch(who, connector, settings=world.settings(connector))
+    world.patch(who, some[-1], enabled=False)
+    shown = world.call("consumersOne", who).item.get("connections")
+    rows = [r for r in shown or () if isinstance(r, dict)]
+    for connector in {c.name: c for c in (*plain[:1], some[-1])}.values() if rows else ():
+        mine = [r for r in rows if (r.get("unified_api"), r.get("service_id")) == _pair(connector)]
+        alone = world.one(who, connector)
+        for name in ("enabled", "state"):
+            seen, want = [r.get(name, alone.get(name)) for r in mine], [alone.get(name)]
+            world.expect(seen == want, name, f"{connector.name}: {want}", seen)
+
+
+def _pair(connector: Connector) -> tuple[str, str]:
+    return connector.unified_api, connector.service_id
 
 
 def _apart(world: World) -> list[Connector]:
@@ -304,3 +327,65 @@ def a_deleted_consumer_can_be_created_again(world: World) -> None:
         )
         answer = world.call("consumersDelete", who)
         world.need(answer.is_good, "a consumer cannot be deleted")
+
+
+TEXTS = {
+    "account_name": 'Zürich & Söhne <東京> "😀"',
+    "user_name": "  blanks, 100%25, +1, \\d and a\ttab ",
+    "email": "ada+test@example.com",
+    "image": "https://app.conformance.example/a%20b.png?x=1&y=%C3%A9#top",
+}
+
+
+@law(
+    "VLT-CSM-14",
+    "state",
+    "ConsumerMetadata",
+    "contract",
+    builds_on=("VLT-CSM-02", "VLT-CSM-05"),
+)
+def texts_of_a_consumer_come_back_as_they_were_sent(world: World) -> None:
+    """Signs, letters of other scripts and an empty text survive in a consumer's metadata."""
+    who = world.who()
+    world.consumer(who, metadata={"user_name": "before"})
+    for texts in (TEXTS, {**TEXTS, "account_name": ""}):
+        answer = world.call("consumersUpdate", who, body={"metadata": texts})
+        if not answer.is_good:
+            world.need(texts is not TEXTS, "texts are refused")
+            continue  # that a text may be empty is not told
+        found = world.call("consumersOne", who).item.get("metadata") or {}
+        for name, want in texts.items():
+            seen = found.get(name, "" if not want else None)
+            world.expect(seen == want, name, repr(want), repr(seen))
+
+
+@law(
+    "VLT-CSM-15",
+    "state",
+    "a refusal is no half success",
+    "documented",
+    builds_on=("VLT-CSM-01", "VLT-CSM-04", "VLT-CSM-02"),
+)
+def a_refused_creation_leaves_nothing(world: World) -> None:
+    """A consumer whose creation is refused does not exist, and a refused update changes nothing."""
+    bad: tuple[dict[str, object], ...] = (
+        {"metadata": "none"},
+        {"metadata": {"user_name": 7}},
+        {"metadata": {"user_name": "good", "email": ["bad"]}},
+    )
+    kept = world.who("kept")
+    world.consumer(kept, metadata={"user_name": world.nonce})
+    before = world.call("consumersOne", kept).item.get("metadata")
+    refused = 0
+    for index, more in enumerate(bad):
+        who = world.who(f"c{index}")
+        body = {"consumer_id": who.consumer_id, **more}
+        if world.call("consumersAdd", who, body=body).is_refusal:
+            refused += 1
+            answer = world.call("consumersOne", who)
+            world.expect(answer.status == 404, "half", "404", f"HTTP {answer.status}")
+        if world.call("consumersUpdate", kept, body=more).is_refusal:
+            refused += 1
+            after = world.call("consumersOne", kept).item.get("metadata")
+            world.expect(after == before, "half update", str(before), after)
+    world.need(refused, "no wrong consumer was refused")

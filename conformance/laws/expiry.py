@@ -68,6 +68,7 @@ def a_session_ends(world: World) -> None:
     with _elsewhere(world) as who:
         answers = []
         tokens = [str(world.call("sessionsCreate", who).item.get("session_token"))]
+        world.call("connectionsAll", replace(who, bearer=tokens[0]))  # it may be kept as right
         _let_pass(world, who)
         tokens.append(str(world.call("sessionsCreate", who).item.get("session_token")))
         for token in tokens:

@@ -1,5 +1,6 @@
 """Two applications by two consumers: what one does, the others neither see nor feel."""
 
+import json
 from typing import Any
 
 from conformance.laws.mappings import ground as mapping_ground
@@ -48,12 +49,15 @@ def _unmoved(world: World, actor: Principal, others: list[Principal], connector:
             before[index] = after
 
     mark = {"owner": f"{actor.consumer_id} {world.nonce}"}
-    world.add(actor, connector, settings=world.settings(connector), metadata=mark)
+    settings = {**world.settings(connector), "owned": world.nonce}
+    world.add(actor, connector, settings=settings, metadata=mark)
     unchanged("an addition")
     for other in others:
-        world.add(
-            other, connector, metadata={"owner": f"{other.application.label} {other.consumer_id}"}
-        )
+        own = {"owner": f"{other.application.label} {other.consumer_id}"}
+        held = world.add(other, connector, settings={"own": "o"}, metadata=own)
+        kept = {name: held.get(name) for name in ("settings", "metadata")}
+        leaks = world.nonce in json.dumps(kept)
+        world.expect(not leaks, "leak", "an addition has nothing of the others", kept)
     before = [view(world, other, connector) for other in others]
     world.patch(
         actor,
@@ -73,7 +77,7 @@ def consumers_do_not_touch_each_other(world: World) -> None:
     _unmoved(world, world.who("a"), [world.who("b")], world.plain())
 
 
-@law("VLT-ISO-02", "isolation", _APPS, builds_on=("VLT-ISO-04", "VLT-CNX-19"))
+@law("VLT-ISO-02", "isolation", _APPS, builds_on=("VLT-ISO-04", "VLT-ISO-01", "VLT-CNX-19"))
 def applications_do_not_touch_each_other(world: World) -> None:
     """What a consumer does changes nothing for its namesake, or another, in another application."""
     foreign = world.other_application

@@ -161,6 +161,7 @@ def broken_bytes_are_refused(world: World) -> None:
         "depth": b'{"metadata": ' + b"[" * deep + b"]" * deep + b"}",
         "surrogate": b'{"metadata": {"user_name": "\\ud800"}}',
         "number": b'{"metadata": {"n": 1e999}}',
+        "whole number": b'{"metadata": {"n": 1' + b"0" * 40 + b"}}",
         "nan": b'{"metadata": {"n": NaN}}',
         "half a MiB": b'{"metadata": {"user_name": "' + b"x" * (1 << 19) + b'"}}',
         "size": b'{"metadata": {"user_name": "' + b"x" * (2 << 20) + b'"}}',

@@ -98,6 +98,8 @@ def an_added_mapping_is_read_back(world: World) -> None:
             answer.item.get("value"),
         )
         world.expect(answer.item.get("id") == target, "id", target, answer.item.get("id"))
+        key = answer.item.get("key", target)
+        world.expect(target.endswith(str(key)), "key", f"the end of {target}", key)
 
 
 @law("VLT-MAP-02", "mappings", _CRUD, "contract", builds_on=("VLT-MAP-01",))
@@ -119,6 +121,8 @@ def an_updated_mapping_is_read_back(world: World) -> None:
         **connector.path,
     )
     world.expect(answer.is_good, "update", "the mapping", f"HTTP {answer.status}")
+    value = answer.item.get("value")
+    world.expect(value == _value(world), "answer", _value(world), value)
     answer = world.call("customMappingsOne", who, target_field_id=target, **connector.path)
     world.expect(
         answer.item.get("value") == _value(world), "value", _value(world), answer.item.get("value")

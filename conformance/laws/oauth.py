@@ -114,6 +114,12 @@ def only_oauth_connections_can_be_authorized(world: World) -> None:
             world.add(who, connector)
             url = world.one(who, connector).get("authorize_url")
             world.expect(not url, "surplus", f"no authorize_url with {kind}", url)
+    for grant in ("client_credentials", "password"):
+        for connector in [c for c in without if c.grant == grant][:1]:
+            world.add(who, connector)
+            world.patch(who, connector, settings=world.settings(connector))
+            url = world.one(who, connector).get("authorize_url")
+            world.expect(not url, "surplus", f"no authorize_url with {grant}", url)
 
 
 @law(
@@ -158,9 +164,9 @@ def the_authorize_link_leads_to_the_provider(world: World) -> None:
     query = parse_qs(urlsplit(answer.location).query, keep_blank_values=True)
     if {"scope", "client_id"} & set(query) or not world.target.is_own(answer.location):
         world.expect(
-            "leads:write" in unquote_plus(answer.location),
+            all(name in unquote_plus(answer.location) for name in ("openid", "leads:write")),
             "scope",
-            "the scope handed on",
+            "both scopes handed on",
             answer.location,
         )
 

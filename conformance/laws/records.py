@@ -210,6 +210,9 @@ def each_call_is_counted_once(world: World) -> None:
     world.call("consumersUpdate", who, body={"metadata": {"user_name": "counted"}})
     after = vault_count(world, who)
     world.expect(after - before == 5, "count", "5 more", f"{after - before:g} more")
+    kinds = world.exchanges[-1].answer.item.get("request_counts") or {}
+    others = {name: kinds.get(name) for name in ("unify", "proxy") if name in kinds}
+    world.expect(not any(others.values()), "kind", "Vault calls alone", kinds)
 
 
 @law("VLT-CNT-02", "counts", _COUNTS, "documented", builds_on=("VLT-CNT-01",))
@@ -245,6 +248,9 @@ def _counts_in_ranges(world: World, who: Principal) -> None:
     world.need(now.is_good and past.is_good, "no counts")
     seen = (now.item.get("request_counts") or {}).get("vault")
     world.expect(seen == 3, "now", "3", seen)
+    for name, text in ALWAYS.items():
+        told = now.item.get(name, text)
+        world.expect(moment(told) == moment(text), "range", f"{name} {text}", told)
     old = past.item.get("aggregated_request_count")
     world.expect(old in {0, None}, "long ago", "0", old)
     later = world.call("consumerRequestCountsAll", who, query=FAR_AHEAD)

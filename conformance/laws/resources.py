@@ -114,6 +114,7 @@ def a_resource_describes_itself_the_same_each_time(world: World) -> None:
         c for c in world.catalogue if c.resources and c.auth_type in {"apiKey", "basic", "custom"}
     ]
     world.need(rows, "no connector names its resources")
+    rows = [c for c in rows if len(c.resources) > 1] or rows
     connector, who = world.rng.choice(rows), world.who()
     world.add(who, connector, settings=world.settings(connector))
     for operation_id in ("connectionsSchema", "connectionsExample", "customFieldsAll"):
@@ -126,17 +127,107 @@ def a_resource_describes_itself_the_same_each_time(world: World) -> None:
             seen = (first.item.get("unified_api"), first.item.get("service_id"))
             named = seen == (connector.unified_api, connector.service_id)
             world.expect(named, "example names", str(connector.path), seen)
+            _is_of(world, first.item.get("resource"), connector.resources[0])
+            for other in connector.resources[1:2]:
+                answer = world.call(operation_id, who, resource=other, **connector.path)
+                _is_of(world, answer.item.get("resource"), other)
 
 
-@law("VLT-RES-03", "state", "404", "documented")
+def _is_of(world: World, shown: Any, resource: str) -> None:
+    if isinstance(shown, dict) and "id" in shown:
+        world.expect(shown["id"] == resource, "example resource", resource, shown["id"])
+
+
+@law("VLT-RES-03", "state", "404", "documented", builds_on=("VLT-CNX-02",))
 def an_unknown_resource_is_refused(world: World) -> None:
     """Settings, schema, example and custom fields of a resource that does not exist are refused."""
     rows = [c for c in world.catalogue if c.resources]
     world.need(rows, "no connector names its resources")
     connector, who = world.rng.choice(rows), world.who()
+    world.add(who, connector)  # or what is refused is that there is no connection
     first = connector.resources[0]
     near = [n for n in (first[:3], first + "x") if n not in connector.resources]
     for operation_id in _READS:
         for name in (f"no-such-{world.nonce}", *near):
             answer = world.call(operation_id, who, resource=name, **connector.path)
             world.expect(answer.is_refusal, operation_id, "404", f"{name}: HTTP {answer.status}")
+
+
+@law(
+    "VLT-RES-04",
+    "state",
+    _CONFIG,
+    "contract",
+    builds_on=("VLT-RES-01", "VLT-CNX-06", "VLT-CNX-23", "VLT-ISO-08"),
+)
+def settings_of_a_resource_are_kept(world: World) -> None:
+    """Two defaults that are stored at once are both kept, also when a setting changes later."""
+    who, probe = world.who(), world.who("probe")
+    rows = [c for c in world.plains() if c.resources]
+    for connector, resource in [(c, r) for c in rows[:8] for r in c.resources[:2]]:
+        world.add(probe, connector, settings=world.settings(connector))
+        answer = world.call("connectionSettingsAll", probe, resource=resource, **connector.path)
+        world.need(answer.is_good, "resource settings cannot be read")
+        values = _choices(answer.item.get("configuration"), world.nonce)
+        if len(values) > 1:
+            break
+    else:
+        raise NotJudged("no resource has two fields that can be configured")
+    world.add(who, connector, settings=world.settings(connector))
+    defaults = [{"id": name, "value": value} for name, value in values.items()]
+    body = {"configuration": [{"resource": resource, "defaults": defaults}]}
+    answer = world.call(
+        "connectionSettingsUpdate", who, body=body, resource=resource, **connector.path
+    )
+    world.need(answer.is_good, "resource settings cannot be written")
+    for step in ("both at once", "a setting later"):
+        answer = world.call("connectionSettingsAll", who, resource=resource, **connector.path)
+        held = _stored(answer.item.get("configuration"))
+        seen = {name: held.get(name) for name in values}
+        world.expect(seen == values, step, str(values), seen)
+        world.patch(who, connector, settings={"extra": "1"})
+
+
+def _rows(configuration: Any) -> list[dict[str, Any]]:
+    """Return the fields of a configuration, be it nested by resource or a flat list."""
+    rows = [r for r in configuration if isinstance(r, dict)] if configuration else []
+    nested = [d for r in rows for d in r.get("defaults") or () if isinstance(d, dict)]
+    return [r for r in (*rows, *nested) if r.get("id")]
+
+
+def _choices(configuration: Any, nonce: str) -> dict[str, Any]:
+    """Return values for two fields of a form; for fields of our own where there is no form."""
+    if not _has_fields(configuration):
+        return {f"conformance_{name}": f"{nonce}-{name}" for name in ("first", "second")}
+    found: dict[str, Any] = {}
+    for row in _rows(configuration):
+        simple = [o["value"] for o in row.get("options") or () if o.get("value") is not None]
+        if row.get("type") == "select" and simple:
+            found[str(row["id"])] = simple[-1]
+        elif row.get("type") in {"text", "textarea"} and not row.get("options"):
+            found[str(row["id"])] = f"{nonce}-{len(found)}"
+    return dict(list(found.items())[:2])
+
+
+def _stored(configuration: Any) -> dict[str, Any]:
+    return {str(row["id"]): row.get("value") for row in _rows(configuration)}
+
+
+@law(
+    "VLT-RES-05",
+    "state",
+    "Connection.configurable_resources",
+    "contract",
+    builds_on=("VLT-CNX-02", "VLT-RES-03"),
+)
+def what_is_configurable_can_be_configured(world: World) -> None:
+    """The settings of each resource that a connection calls configurable can be read."""
+    kinds = {"apiKey", "basic", "custom"}
+    rows = [c for c in world.catalogue if c.resources and c.auth_type in kinds]
+    world.need(rows, "no connector names its resources")
+    connector, who = world.rng.choice(rows), world.who()
+    world.add(who, connector, settings=world.settings(connector))
+    named = world.one(who, connector).get("configurable_resources")
+    for resource in named if isinstance(named, list) else ():
+        answer = world.call("connectionSettingsAll", who, resource=str(resource), **connector.path)
+        world.expect(answer.is_good, "settings", f"those of {resource}", f"HTTP {answer.status}")

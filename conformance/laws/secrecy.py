@@ -90,6 +90,7 @@ def an_api_key_is_not_among_the_settings(world: World) -> None:
     "secrets",
     "The access token will not be returned in the response (connectionsToken)",
     "documented",
+    builds_on=("VLT-ISO-01",),
 )
 def an_exchanged_token_is_not_shown(world: World) -> None:
     """The answer of the token operation holds no access token."""

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from conformance.failures import Answer, Exchange, Failure, Request
 from conformance.laws.angles import DELETED, REMOVED, STRAIGHT, Angle
+from conformance.laws.bearing import bearing
 from conformance.laws.registry import Law
 from conformance.target import Application, Principal, Target
 
@@ -202,7 +203,7 @@ class World:
                 aspect=aspect,
                 operation=last.operation_id if last else "",
                 must=self.law.must,
-                exchanges=tuple(self.exchanges[-8:]),
+                exchanges=bearing(self.exchanges),
                 replay={"kind": "law", "law": self.law.id, "seed": self.seed},
                 blames=tuple(name for name in last.broke if name in TELLING) if last else (),
             )

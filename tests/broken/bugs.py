@@ -2,6 +2,7 @@
 
 from tests.broken.catalogue import Bug
 from tests.broken.catalogue import area_of as _area
+from tests.broken.fifth_bugs import FIFTH
 from tests.broken.further_bugs import FURTHER
 from tests.broken.third_bugs import THIRD
 
@@ -339,6 +340,7 @@ BUGS: dict[str, Bug] = (
     }
     | FURTHER
     | THIRD
+    | FIFTH
 )
 AREAS = tuple(dict.fromkeys(bug.area for bug in BUGS.values()))
 
