@@ -407,3 +407,30 @@ def a_preflight_allows_the_methods_of_front_ends(world: World) -> None:
         allowed = answer.headers.get("access-control-allow-methods", "").upper()
         fine = request.method in allowed or allowed == "*" or request.method == "POST"
         world.expect(answer.is_good and fine, "methods", request.method, allowed or "none")
+
+
+@law(
+    "VLT-AUT-10",
+    "auth",
+    f"{_GUARD}; 401 of every operation",
+    "contract",
+    reads_only=True,
+    builds_on=("VLT-AUT-01", "VLT-AUT-02", "VLT-ENV-01"),
+)
+def a_wrong_key_is_told_nothing(world: World) -> None:
+    """A wrong key is refused alike by every operation, whether what it names exists or not."""
+    known = _known(world)
+    nobody = Principal(known.application, f"{known.consumer_id}-nobody")
+    wrong = {"authorization": f"Bearer sk_live_{world.nonce}"}
+    usual = world.send(
+        "connectionsAll", with_headers(world.target.request("connectionsAll", known), wrong)
+    ).status
+    world.need(400 <= usual < 500, "a wrong key is not refused")
+    for operation in world.target.contract.operations.values():
+        if operation.is_public or (operation.writes and not world.target.profile.may_write):
+            continue
+        for who in (known, nobody):
+            request = with_headers(legal_request(world, operation, who), wrong)
+            seen = world.send(operation.operation_id, request).status
+            told = f"HTTP {seen} of {operation.operation_id}"
+            world.expect(seen == usual, "alike", f"HTTP {usual}, as of connectionsAll", told)

@@ -1,6 +1,6 @@
 """Consumers: what is stored comes back, and nothing else."""
 
-from conformance.laws.paging import listed_ids
+from conformance.laws.paging import listed_ids, pages
 from conformance.laws.registry import law
 from conformance.laws.world import Connector, World, difference, moment, still
 from conformance.target import Principal
@@ -147,11 +147,14 @@ def a_consumer_in_the_list_is_the_same(world: World) -> None:
     who = world.who()
     world.consumer(who, metadata=METADATA)
     alone = world.call("consumersOne", who).item
-    listed_ids(world, who)
+    total = len(listed_ids(world, who))
     rows = [
         row for e in world.exchanges if e.operation_id == "consumersAll" for row in e.answer.items
     ]
-    found = next((row for row in rows if row.get("consumer_id") == who.consumer_id), None)
+    for page in pages(world, who, max(1, min(100, total // 2)), 30):
+        rows += page.items
+    mine = [row for row in rows if row.get("consumer_id") == who.consumer_id]
+    found = mine[0] if mine else None
     if (
         world.expect(found is not None, "listed", "the consumer in the list", "it is not there")
         and found
@@ -159,6 +162,8 @@ def a_consumer_in_the_list_is_the_same(world: World) -> None:
         same = {k: v for k, v in still(found).items() if k in alone and k != "connections"}
         other = {k: alone[k] for k in same}
         world.expect(same == other, "agrees", str(other), difference(other, same))
+        again = {k: v for k, v in still(mine[-1]).items() if k in same}
+        world.expect(again == other, "on a page", str(other), difference(other, again))
 
 
 @law(

@@ -228,6 +228,14 @@ def a_mapping_needs_a_value(world: World) -> None:
             "customMappingsAdd", who, body=body, target_field_id=target, **connector.path
         )
         world.expect(answer.is_refusal, "value", "a refusal (400)", f"{body}: HTTP {answer.status}")
+    at = {"target_field_id": target, **connector.path}
+    answer = world.call("customMappingsAdd", who, body={"value": _value(world)}, **at)
+    world.need(answer.is_good, "a mapping cannot be added")
+    for body in ({}, {"value": 7}, {"value": ["$.a"]}):
+        answer = world.call("customMappingsUpdate", who, body=body, **at)
+        world.expect(answer.is_refusal, "new", "a refusal (400)", f"{body}: HTTP {answer.status}")
+    seen = world.call("customMappingsOne", who, **at).item.get("value")
+    world.expect(seen == _value(world), "kept", _value(world), seen)
 
 
 @law("VLT-MAP-07", "mappings", "CustomMapping.value", "contract", builds_on=("VLT-MAP-01",))

@@ -11,6 +11,7 @@ from conformance.target import Principal
 
 _LOG = "schema Log; logsAll"
 _COUNTS = "RequestCountAllocation; consumerRequestCountsAll"
+_OTHER = ("unify", "proxy")
 ALWAYS = {"start_datetime": "2020-01-01T00:00:00.000Z", "end_datetime": "2099-12-31T00:00:00.000Z"}
 FAR_AHEAD = {
     "start_datetime": "2098-01-01T00:00:00.000Z",
@@ -279,6 +280,13 @@ def the_list_counts_as_one_does(world: World) -> None:
     world.need(mine is not None and alone, "the consumer is not listed")
     seen = (mine or {}).get("request_counts")
     world.expect(seen == alone, "list", str(alone), seen)
+    if world.target.profile.name != "live":  # a consumer of somebody who has made other calls
+        busy = [r for r in rows if any((r.get("request_counts") or {}).get(k) for k in _OTHER)]
+        for row in busy[:1]:
+            item = world.call("consumersOne", Principal(who.application, row["consumer_id"])).item
+            name = "aggregated_request_count"
+            seen = row.get(name)
+            world.expect(seen == item.get(name), "aggregate", str(item.get(name)), seen)
 
 
 @law("VLT-CNT-05", "validation", "start_datetime, end_datetime: required", "contract")

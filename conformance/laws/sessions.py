@@ -111,12 +111,13 @@ def no_session_lasts_longer_than_a_week(world: World) -> None:
 
 @law("VLT-SES-04", "sessions", "CreateSessionResponse", "documented")
 def the_session_uri_holds_the_token(world: World) -> None:
-    """The address of Hosted Vault ends in the session's token."""
+    """The address of Hosted Vault ends in the session's token, also that of a later session."""
     who = world.who()
-    answer = world.call("sessionsCreate", who)
-    world.need(answer.is_good, "a session cannot be created")
-    token, uri = str(answer.item.get("session_token")), str(answer.item.get("session_uri"))
-    world.expect(token and token in uri, "uri", "the token in session_uri", uri)
+    for length in ("1h", "2h"):
+        answer = world.call("sessionsCreate", who, body={"settings": {"session_length": length}})
+        world.need(answer.is_good, "a session cannot be created")
+        token, uri = str(answer.item.get("session_token")), str(answer.item.get("session_uri"))
+        world.expect(token and token in uri, "uri", "the token in session_uri", uri)
 
 
 @law("VLT-SES-05", "sessions", "session JWT as bearer token", "seen in clients")
@@ -138,9 +139,18 @@ def a_token_lets_its_consumer_in(world: World) -> None:
         ):
             answer = world.call(operation_id, guest, **arguments, **connector.path)
             world.expect(answer.is_good, operation_id, "success", f"HTTP {answer.status}")
+            if operation_id == "connectionsUpdate":
+                held = world.call("connectionsOne", who, **connector.path).item.get("metadata")
+                world.expect(held == {"by": "guest"}, "stored", "the guest's update", held)
 
 
-@law("VLT-SES-06", "sessions", "a JWT is signed (RFC 7519)", "documented")
+@law(
+    "VLT-SES-06",
+    "sessions",
+    "a JWT is signed (RFC 7519)",
+    "documented",
+    builds_on=("VLT-AUT-01", "VLT-AUT-02"),
+)
 def an_altered_token_is_refused(world: World) -> None:
     """A token with another signature, another claim, or none (`alg: none`) is refused."""
     who = world.who()
@@ -178,6 +188,12 @@ def a_token_lets_nobody_else_in(world: World) -> None:
     token, _ = _open(world, who)
     answer = _with_token(world, other, token)
     world.expect(answer.is_refusal, "consumer", "a refusal (401)", f"HTTP {answer.status}")
+    longer = Principal(who.application, f"{who.consumer_id}+1")
+    for stranger in (other, longer):
+        for operation_id in ("connectionsAll", "logsAll", "sessionsCreate"):
+            answer = _with_token(world, stranger, token, operation_id)
+            seen = f"HTTP {answer.status}"
+            world.expect(answer.is_refusal, operation_id, "a refusal (401)", seen)
     answer = _with_token(world, who, token, "consumersAll")
     world.expect(answer.is_refusal, "all consumers", "a refusal (401)", f"HTTP {answer.status}")
     guest = Principal(other.application, other.consumer_id, token)
@@ -193,7 +209,13 @@ def a_token_lets_nobody_else_in(world: World) -> None:
         world.expect(answer.is_refusal, "application", "a refusal (401)", f"HTTP {answer.status}")
 
 
-@law("VLT-SES-08", "sessions", _LIFE, "contract", builds_on=("VLT-SES-02",))
+@law(
+    "VLT-SES-08",
+    "sessions",
+    _LIFE,
+    "contract",
+    builds_on=("VLT-SES-02", "VLT-AUT-01", "VLT-AUT-02"),
+)
 def an_expired_token_is_refused(world: World) -> None:
     """A token is refused once it has expired."""
     who = world.who()

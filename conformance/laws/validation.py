@@ -64,6 +64,10 @@ def prepared(world: World, operation: Operation, suffix: str) -> Principal:
 def request_with(world: World, operation: Operation, who: Principal, body: Any) -> Request:
     """Return a request of an operation with a body."""
     values = path_values(world, who)
+    if operation.operation_id == "connectionsImport":
+        # where credentials are of no use, they are refused whatever they are
+        for connector in [c for c in world.catalogue if c.redirects and not c.before][:1]:
+            values |= connector.path
     names = [p.name for p in operation.parameters if p.place == "path"]
     path: dict[str, Any] = {n: values[n] for n in names}
     return world.target.request(operation.operation_id, who, body=body, **path)

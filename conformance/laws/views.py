@@ -140,8 +140,11 @@ def a_form_shows_what_was_saved(world: World) -> None:
             if not answer.is_good:
                 break
             shown = _filled(world.one(who, connector))
+            # what a form does not show is no fault, but nothing may stand in another's place
+            values = {value: name for name, value in saved.items()}
             want = {name: value for name, value in saved.items() if name in shown}
-            seen = {name: shown[name] for name in want}
+            want |= {values[v]: v for v in shown.values() if isinstance(v, str) and v in values}
+            seen = {name: shown.get(name) for name in want}
             world.expect(seen == want, "value", str(want), seen)
     world.need(world.judged, "no form shows a value")
 

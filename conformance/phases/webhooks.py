@@ -283,8 +283,8 @@ def a_refused_delivery_comes_again(world: World) -> None:
         keys = {d.headers.get("x-apideck-idempotency-key") for d in found}
         world.expect(len(keys) == 1, "key", "one idempotency key", sorted(map(str, keys)))
         same = [{k: v for k, v in d.payload.items() if k != "execution_attempt"} for d in found[:2]]
-        told = difference(*same)
-        world.expect(same[0] == same[1], "event", "the same event again", told)
+        what = difference(*same)
+        world.expect(same[0] == same[1], "event", "the same event again", what)
         told = found[-1].headers.get("x-apideck-signature")
         fine = not told or told in _signatures(world.application.key, found[-1].body)
         world.expect(fine, "signature", "the HMAC of the body that came again", told)

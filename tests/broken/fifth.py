@@ -5,7 +5,7 @@ import copy
 import re
 import time
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from tests.broken import third
@@ -264,7 +264,31 @@ class Vault(third.Vault):
             reply.body["data"]["end_datetime"] = reply.body["data"]["start_datetime"]
         return reply
 
+    def _consumersAll(
+        self, app: str, limit: int | None, cursor: str | None, request: Request
+    ) -> Reply:
+        reply = super()._consumersAll(app, limit, cursor, request)
+        for row in reply.body["data"] if cursor and self.bug("listed_bare_pages") else ():
+            row["metadata"] = {}
+        return reply
+
     # --- sessions and consents ---
+
+    def _caller(
+        self, request: Request, operation_id: str, needs_consumer: bool, now: float
+    ) -> tuple[str, dict[str, Any] | None]:
+        app = request.headers.get("x-apideck-app-id", "")
+        found = re.fullmatch(r"/vault/consumers/([^/]+)", request.path)
+        if found and app in self.world and self.bug("existence_told"):
+            self._known(app, unquote(found[1]))
+        if self.bug("session_prefix"):
+            token = request.headers.get("authorization", "").removeprefix("Bearer ")
+            claims = self._session(token, now) if token.count(".") == 2 else None
+            asked = request.headers.get("x-apideck-consumer-id", "")
+            own = claims is not None and claims["application_id"] == app
+            if claims and own and asked.startswith(str(claims["consumer_id"])):
+                return app, {**claims, "consumer_id": asked}
+        return super()._caller(request, operation_id, needs_consumer, now)
 
     def _session(self, token: str, now: float) -> dict[str, Any] | None:
         if self.bug("session_kept") and ("right", token) in self.notes:
@@ -279,7 +303,11 @@ class Vault(third.Vault):
         self, app: str, consumer_id: str, body: dict[str, Any], request: Request, now: float
     ) -> Reply:
         named = consumer_id.lower() if self.bug("session_lower") else consumer_id
-        return super()._sessionsCreate(app, named, body, request, now)
+        reply = super()._sessionsCreate(app, named, body, request, now)
+        if self.bug("session_uri_first"):
+            data = reply.body["data"]
+            data["session_uri"] = self._first("uri", app, named, value=data["session_uri"])
+        return reply
 
     def _claims(
         self, request: Request, path: dict[str, str], verb: str, now: float

@@ -19,9 +19,14 @@ FIFTH: dict[str, Bug] = {
             consumer_hides_disabled="A consumer does not show its disabled connections.",
             import_needs_refresh="An import without a refresh token keeps no credentials.",
             disable_drops_token="Disabling a connection drops its consent.",
+            listed_bare_pages="Pages after the first show no metadata.",
             custom_fields_of_any="A resource that does not exist has custom fields: none.",
             example_of_first="The example is of the connector's first resource.",
             bare_stays_added="A connector that asks for nothing is never callable.",
+        ),
+        *area_of(
+            "auth",
+            existence_told="A consumer that does not exist is told before the key is judged.",
         ),
         *area_of(
             "isolation",
@@ -60,6 +65,8 @@ FIFTH: dict[str, Bug] = {
         *area_of(
             "sessions",
             session_kept="A session that was found right once is right for ever.",
+            session_prefix="A session opens consumers whose ids begin with its own.",
+            session_uri_first="The address of a session is that of the consumer's first.",
             session_lower="A session names its consumer in small letters.",
         ),
         *area_of(

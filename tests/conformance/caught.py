@@ -234,5 +234,6 @@ BUG_BY_LAW = {
     "VLT-OAU-25": "denied_drops_query",
     "VLT-OAU-26": "link_shared",
     "VLT-OAU-27": "session_is_state",
+    "VLT-AUT-10": "existence_told",
     "VLT-OAU-28": "revoke_script",
 }
