@@ -18,7 +18,10 @@ _APP = "parameter x-apideck-app-id, required"
 def path_values(world: World, who: Principal) -> dict[str, str]:
     """Return values for every path parameter of the contract."""
     api, service, resource = "crm", "pipedrive", "leads"
-    for connector in (*world.catalogue[:1], *world.plains()[:1]):
+    plains = world.plains()
+    # one with resources, or a body that names one is refused whatever else it says
+    named = [connector for connector in plains if connector.resources]
+    for connector in (*world.catalogue[:1], *plains[:1], *named[:1]):
         api, service = connector.unified_api, connector.service_id
         resource = connector.resources[0] if connector.resources else resource
     return {

@@ -1,5 +1,7 @@
 """Custom mappings: created, read, updated, deleted, each target field for itself."""
 
+from typing import Any
+
 from conformance.laws.registry import law
 from conformance.laws.world import Connector, World
 from conformance.target import Principal
@@ -231,9 +233,10 @@ def a_mapping_needs_a_value(world: World) -> None:
     at = {"target_field_id": target, **connector.path}
     answer = world.call("customMappingsAdd", who, body={"value": _value(world)}, **at)
     world.need(answer.is_good, "a mapping cannot be added")
-    for body in ({}, {"value": 7}, {"value": ["$.a"]}):
-        answer = world.call("customMappingsUpdate", who, body=body, **at)
-        world.expect(answer.is_refusal, "new", "a refusal (400)", f"{body}: HTTP {answer.status}")
+    bad: tuple[dict[str, Any], ...] = ({}, {"value": 7}, {"value": ["$.a"]})
+    for new in bad:
+        answer = world.call("customMappingsUpdate", who, body=new, **at)
+        world.expect(answer.is_refusal, "new", "a refusal (400)", f"{new}: HTTP {answer.status}")
     seen = world.call("customMappingsOne", who, **at).item.get("value")
     world.expect(seen == _value(world), "kept", _value(world), seen)
 

@@ -120,7 +120,13 @@ def the_session_uri_holds_the_token(world: World) -> None:
         world.expect(token and token in uri, "uri", "the token in session_uri", uri)
 
 
-@law("VLT-SES-05", "sessions", "session JWT as bearer token", "seen in clients")
+@law(
+    "VLT-SES-05",
+    "sessions",
+    "session JWT as bearer token",
+    "seen in clients",
+    builds_on=("VLT-CNX-02", "VLT-CNX-05"),
+)
 def a_token_lets_its_consumer_in(world: World) -> None:
     """The token works as bearer token to read, add, update and delete its own connections."""
     who = world.who()

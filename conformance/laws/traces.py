@@ -138,8 +138,8 @@ def a_page_of_logs_holds_what_was_asked_for(world: World) -> None:
     rows = world.logs(who)
     world.need(len(rows) >= 24, "calls are not logged")
     for limit in (1, 5, None):
-        for query in ({}, {"filter[status_code]": 200}):
-            asked = {**query, "limit": limit} if limit else query
+        for filtered in ({}, {"filter[status_code]": 200}):
+            asked = {**filtered, "limit": limit} if limit else filtered
             answer = world.call("logsAll", who, query=asked)
             size, wanted = len(answer.items), limit or 20
             aspect = f"limit {limit or 'default'}"

@@ -85,7 +85,10 @@ def _judged_bodies(world: World) -> Iterator[tuple[Operation, Principal, Any]]:
         if not world.catalogue and "{service_id}" in operation.path:
             continue
         who = prepared(world, operation, operation.operation_id.lower())
-        yield operation, who, base_body(world, operation, who)
+        base = base_body(world, operation, who)
+        if "configuration" in base and not send_body(world, operation, who, base).is_good:
+            del base["configuration"]  # of a resource unknown here: all else would be refused too
+        yield operation, who, base
 
 
 def _names_another(world: World, body: Any, who: Principal) -> bool:
