@@ -156,7 +156,12 @@ def parallel_callers_are_not_mixed_up(world: World) -> None:
         world.expect(owner == one.consumer_id, "read", one.consumer_id, owner)
     lists = [(one, ("connectionsAll", world.target.request("connectionsAll", one))) for one in who]
     for (one, _), exchange in zip(lists, together(world, [j for _, j in lists]), strict=True):
-        mine = [r for r in exchange.answer.items if r.get("id") == connector.name]
+        mine = [
+            r
+            for r in exchange.answer.items
+            if (r.get("unified_api"), r.get("service_id"))
+            == (connector.unified_api, connector.service_id)
+        ]
         owner = (mine[0].get("metadata") or {}).get("owner") if mine else None
         world.expect(owner == one.consumer_id, "list", one.consumer_id, owner)
     opens = [(one, ("sessionsCreate", world.target.request("sessionsCreate", one))) for one in who]

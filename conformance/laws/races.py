@@ -26,8 +26,9 @@ def parallel_additions_lose_nothing(world: World) -> None:
     ]
     for exchange in together(world, jobs):
         world.expect(exchange.answer.is_good, "status", "success", f"HTTP {exchange.answer.status}")
-    held = {r.get("id"): (r.get("metadata") or {}).get("mark") for r in world.listed(who)}
-    lost = [row.name for row in rows if held.get(row.name) != world.nonce]
+    held = [r for r in world.listed(who) if (r.get("metadata") or {}).get("mark") == world.nonce]
+    there = {f"{r.get('unified_api')}+{r.get('service_id')}" for r in held}
+    lost = [row.name for row in rows if row.name not in there]
     world.expect(not lost, "lost", f"{len(rows)} connections", f"lost {lost}")
 
 
