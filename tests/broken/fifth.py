@@ -100,6 +100,8 @@ class Vault(third.Vault):
         request: Request,
         now: float,
     ) -> Reply:
+        if self.bug("slow_long_ids") and len(consumer_id) > 90:
+            time.sleep(1)
         if self.bug("race_lists"):
             self.notes["asks"] = consumer_id
             time.sleep(0.003)
@@ -357,6 +359,8 @@ class Vault(third.Vault):
     # --- bodies and traces ---
 
     def _body(self, request: Request, operation_id: str) -> Any:
+        if self.bug("long_id_500") and re.search(rb'"consumer_id": ?"[^"]{255}', request.body):
+            raise OverflowError("value too long")
         if self.bug("whole_number_500") and re.search(rb"[0-9]{40}", request.body):
             raise OverflowError("whole number")
         try:

@@ -88,6 +88,8 @@ FIFTH: dict[str, Bug] = {
         ),
         *area_of(
             "limits",
+            long_id_500="Ids of more than 255 characters are an internal error.",
+            slow_long_ids="Lists of consumers with long ids take a second.",
             whole_number_500="A whole number of forty digits is an internal error.",
         ),
     ]
