@@ -112,6 +112,7 @@ def ids_are_freely_chosen(world: World) -> None:
         f"{stem}.dot@x",
         f"{stem}%41%2Bescaped",
         f"{stem}-ünï-😀",
+        f"{stem}-e\u0301",  # a letter and its accent, which normalising would join
     ]
     for index, consumer_id in enumerate(ids):
         who = Principal(world.application, consumer_id)

@@ -4,6 +4,7 @@
 import copy
 import re
 import time
+import unicodedata
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -227,6 +228,11 @@ class Vault(third.Vault):
         return self._ok(before) if self.bug("mapping_answers_before") else reply
 
     # --- consumers ---
+
+    def _consumersAdd(self, app: str, body: dict[str, Any], now: float) -> Reply:
+        if self.bug("id_normalised") and isinstance(body.get("consumer_id"), str):
+            body = {**body, "consumer_id": unicodedata.normalize("NFC", body["consumer_id"])}
+        return super()._consumersAdd(app, body, now)
 
     def _consumer_view(self, app: str, consumer: dict[str, Any], *, whole: bool) -> dict[str, Any]:
         out = super()._consumer_view(app, consumer, whole=whole)

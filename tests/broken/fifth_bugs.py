@@ -19,6 +19,7 @@ FIFTH: dict[str, Bug] = {
             consumer_hides_disabled="A consumer does not show its disabled connections.",
             import_needs_refresh="An import without a refresh token keeps no credentials.",
             disable_drops_token="Disabling a connection drops its consent.",
+            id_normalised="Ids are normalised: a letter and its accent become one.",
             listed_bare_pages="Pages after the first show no metadata.",
             custom_fields_of_any="A resource that does not exist has custom fields: none.",
             example_of_first="The example is of the connector's first resource.",
@@ -27,6 +28,10 @@ FIFTH: dict[str, Bug] = {
         *area_of(
             "auth",
             existence_told="A consumer that does not exist is told before the key is judged.",
+        ),
+        *area_of(
+            "envelope",
+            long_id_500="Ids of more than 255 characters are an internal error.",
         ),
         *area_of(
             "isolation",
@@ -88,7 +93,6 @@ FIFTH: dict[str, Bug] = {
         ),
         *area_of(
             "limits",
-            long_id_500="Ids of more than 255 characters are an internal error.",
             slow_long_ids="Lists of consumers with long ids take a second.",
             whole_number_500="A whole number of forty digits is an internal error.",
         ),
