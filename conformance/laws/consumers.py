@@ -1,5 +1,7 @@
 """Consumers: what is stored comes back, and nothing else."""
 
+from dataclasses import replace
+
 from conformance.laws.paging import listed_ids, pages
 from conformance.laws.registry import law
 from conformance.laws.world import Connector, World, difference, moment, still
@@ -134,6 +136,12 @@ def ids_are_freely_chosen(world: World) -> None:
             repr((consumer_id, f"n{index}")),
             repr(seen),
         )
+    # a plus in a path is no blank (RFC 3986), and clients send it as it is
+    request = world.target.request("consumersOne", Principal(world.application, ids[1]))
+    found = world.send("consumersOne", replace(request, path=request.path.replace("%2B", "+")))
+    world.expect(
+        found.item.get("consumer_id") == ids[1], "plain plus", ids[1], f"HTTP {found.status}"
+    )
 
 
 @law(

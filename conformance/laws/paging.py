@@ -337,7 +337,7 @@ def pages_of_logs_are_the_logs_once(world: World) -> None:
     "pagination",
     _PAGES,
     "contract",
-    builds_on=("VLT-PAG-04", "VLT-PAG-03", "VLT-PAG-02"),
+    builds_on=("VLT-PAG-04", "VLT-PAG-03", "VLT-PAG-02", "VLT-CAS-07"),
 )
 def a_full_last_page_has_no_next(world: World) -> None:
     """Where the limit is exactly what is left, there is no next page; one more has its own."""
@@ -394,7 +394,7 @@ def more_than_a_hundred_come_on_one_page(world: World) -> None:
     "pagination",
     "cursors instead of offsets",
     "inferred",
-    builds_on=("VLT-PAG-04", "VLT-PAG-01", "VLT-PAG-07"),
+    builds_on=("VLT-PAG-04", "VLT-PAG-01", "VLT-PAG-07", "VLT-CAS-07"),
 )
 def a_change_between_pages_disturbs_nothing(world: World) -> None:
     """Consumers deleted or updated while a client pages neither hide nor repeat others."""

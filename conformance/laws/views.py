@@ -238,7 +238,9 @@ def _mapped(world: World, who: Principal, connector: Connector, target: str) -> 
     "state",
     "GetConsumersResponse",
     "contract",
-    builds_on=("VLT-CSM-06", "VLT-CSM-02", "VLT-CSM-10", "VLT-SES-09", "VLT-PAG-01"),
+    builds_on=(
+        *("VLT-CSM-06", "VLT-CSM-02", "VLT-CSM-10", "VLT-SES-09", "VLT-PAG-01", "VLT-CAS-07"),
+    ),
 )
 def the_list_of_consumers_shows_each_write(world: World) -> None:
     """A page of consumers that was read before shows a consumer, and what happens to it."""

@@ -6,7 +6,7 @@ import re
 import time
 import unicodedata
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, unquote_plus, urlsplit
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from tests.broken import third
@@ -253,9 +253,11 @@ class Vault(third.Vault):
     def _consumersUpdate(
         self, app: str, consumer_id: str, body: dict[str, Any], now: float
     ) -> Reply:
-        before = self._consumersOne(app, consumer_id)
-        reply = super()._consumersUpdate(app, consumer_id, body, now)
-        return before if self.bug("consumer_answers_before") else reply
+        if not self.bug("consumer_answers_before"):
+            return super()._consumersUpdate(app, consumer_id, body, now)
+        before = copy.deepcopy(self._consumersOne(app, consumer_id))
+        super()._consumersUpdate(app, consumer_id, body, now)
+        return before
 
     def _consumerRequestCountsAll(
         self,
@@ -272,6 +274,12 @@ class Vault(third.Vault):
             reply.body["data"]["end_datetime"] = reply.body["data"]["start_datetime"]
         return reply
 
+    def _consumersOne(self, app: str, consumer_id: str) -> Reply:
+        if self.bug("plus_is_blank"):
+            raw = self.notes.get("path", "").rpartition("/")[2]
+            consumer_id = unquote_plus(raw)
+        return super()._consumersOne(app, consumer_id)
+
     def _consumersAll(
         self, app: str, limit: int | None, cursor: str | None, request: Request
     ) -> Reply:
@@ -286,6 +294,7 @@ class Vault(third.Vault):
         self, request: Request, operation_id: str, needs_consumer: bool, now: float
     ) -> tuple[str, dict[str, Any] | None]:
         app = request.headers.get("x-apideck-app-id", "")
+        self.notes["path"] = request.path
         found = re.fullmatch(r"/vault/consumers/([^/]+)", request.path)
         if found and app in self.world and self.bug("existence_told"):
             self._known(app, unquote(found[1]))

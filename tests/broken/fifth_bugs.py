@@ -19,6 +19,7 @@ FIFTH: dict[str, Bug] = {
             consumer_hides_disabled="A consumer does not show its disabled connections.",
             import_needs_refresh="An import without a refresh token keeps no credentials.",
             disable_drops_token="Disabling a connection drops its consent.",
+            plus_is_blank="A plus in a path is a blank.",
             id_normalised="Ids are normalised: a letter and its accent become one.",
             listed_bare_pages="Pages after the first show no metadata.",
             custom_fields_of_any="A resource that does not exist has custom fields: none.",
