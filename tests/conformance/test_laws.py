@@ -106,6 +106,7 @@ SMOKED = [b for b in BUGS if b not in FOUND_BY_QUICK and b not in KNOWN]
 TOLD_ELSEWHERE = {"list_one_api", "second_page_bare"}
 SAMPLE = [b for b in FURTHER if b not in FOUND_BY_QUICK][::6]
 SAMPLE = [b for b in SAMPLE if b not in TOLD_ELSEWHERE]
+SAMPLE += [b for b in FIFTH if b not in FOUND_BY_QUICK][::6]
 PLANTED = [*SMOKED, *SAMPLE]
 
 
