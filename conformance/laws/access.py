@@ -124,8 +124,12 @@ def a_key_that_is_nearly_right_is_refused(world: World) -> None:
 
 @law("VLT-AUT-04", "auth", _APP, "contract", reads_only=True, builds_on=("VLT-AUT-02",))
 def an_unknown_application_is_refused(world: World) -> None:
-    """No operation serves an application that does not exist."""
-    _refuses(world, "unknown", _known(world), {"x-apideck-app-id": f"app-{world.nonce}"})
+    """No operation serves an application that does not exist, however like its id is."""
+    who, own = _known(world), world.application.id
+    _refuses(world, "unknown", who, {"x-apideck-app-id": f"app-{world.nonce}"})
+    for aspect, near in (("cased", own.swapcase()), ("longer", f"{own}x")):
+        if near != own:
+            _refuses(world, aspect, who, {"x-apideck-app-id": near})
 
 
 @law(

@@ -295,6 +295,8 @@ class Vault(third.Vault):
     ) -> tuple[str, dict[str, Any] | None]:
         app = request.headers.get("x-apideck-app-id", "")
         self.notes["path"] = request.path
+        if self.bug("app_folded") and app.lower() in self.applications:
+            request.headers["x-apideck-app-id"] = app = app.lower()
         found = re.fullmatch(r"/vault/consumers/([^/]+)", request.path)
         if found and app in self.world and self.bug("existence_told"):
             self._known(app, unquote(found[1]))

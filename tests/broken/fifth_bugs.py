@@ -28,6 +28,7 @@ FIFTH: dict[str, Bug] = {
         ),
         *area_of(
             "auth",
+            app_folded="The id of an application is compared without case.",
             existence_told="A consumer that does not exist is told before the key is judged.",
         ),
         *area_of(
