@@ -88,7 +88,6 @@ def test_only_connectors_that_validate_have_invalid_connections(
 def test_being_enabled_has_no_part_in_the_state(
     connector: Connector, connection: Connection
 ) -> None:
-    from dataclasses import replace
 
     other = connection._replace(enabled=not connection.enabled)
 
