@@ -5,7 +5,7 @@ from dataclasses import replace
 from conformance import control
 from conformance.failures import Answer
 from conformance.laws import LAWS
-from conformance.laws.world import Connector, NotJudged, World, read_catalogue
+from conformance.laws.world import UNREADABLE, Connector, NotJudged, World, read_catalogue
 from conformance.target import Principal, Target, TargetUnreachable
 
 # for a deployment that lists only what was added: connectors that the documents speak of
@@ -31,6 +31,9 @@ _WELL_KNOWN = (
     "file-storage+dropbox",
     "issue-tracking+jira",
 )
+
+_COUNTING = ("consumersOne", "consumersAll", "consumerRequestCountsAll")
+_TRACES_PATIENCE = 3.0
 
 
 class Unjudgeable(Exception):
@@ -126,6 +129,39 @@ def _measure_lag(target: Target, who: Principal) -> None:
     if late:  # a slow answer alone is no lag
         target.lag = max(1.25 * lag + 0.25, target.profile.patience)
         target.capabilities["lag"] = f"{lag:.2f} s"
+    _measure_traces(target, named)
+
+
+def _measure_traces(target: Target, who: Principal) -> None:
+    """See whether logs or counts are written behind the calls that they tell of."""
+    clock = target.clock
+    target.call("connectionsAll", who)
+    begun = clock.now()
+    for operations, is_told in ((("logsAll",), _is_logged), (_COUNTING, _is_counted)):
+        late = False
+        while not is_told(target, who):
+            late = True
+            if clock.now() - begun > target.lag + _TRACES_PATIENCE:
+                return  # not late, but never: laws tell of that
+            clock.sleep(0.1)
+        if late:
+            lag = clock.now() - begun
+            target.trace_lags.update(dict.fromkeys(operations, 1.25 * lag + 0.25))
+            target.capabilities[f"lag of {operations[0]}"] = f"{lag:.2f} s"
+
+
+def _is_logged(target: Target, who: Principal) -> bool:
+    answer = target.call("logsAll", who).answer
+    return not answer.is_good or any(
+        str(row.get("path", "")).partition("?")[0].endswith("/vault/connections")
+        for row in answer.items
+    )
+
+
+def _is_counted(target: Target, who: Principal) -> bool:
+    answer = target.call("consumersOne", who).answer
+    counts = answer.item.get("request_counts")
+    return not isinstance(counts, dict) or bool(counts.get("vault"))
 
 
 def _find_consent(target: Target, seed: int, catalogue: tuple[Connector, ...]) -> None:
@@ -147,7 +183,7 @@ def _find_consent(target: Target, seed: int, catalogue: tuple[Connector, ...]) -
             url = world.one(who, rows[0]).get("authorize_url")
             world.need(isinstance(url, str), "no authorize_url")
             _, answers = world.consent(str(url))
-        except NotJudged:
+        except (NotJudged, *UNREADABLE):
             continue
         steps = [e.operation_id for e in world.exchanges]
         if way != "code" and "connectionsCallback" in steps:

@@ -309,6 +309,7 @@ class Target:
         self.capabilities: dict[str, str] = {}
         self.catalogues: dict[str, tuple[Any, ...]] = {}
         self.lag = 0.0
+        self.trace_lags: dict[str, float] = {}
         self.requests = 0
         self.spent = ""
         self.observed: dict[tuple[str, int], int] = {}
@@ -465,11 +466,12 @@ class Target:
 
     def _pace(self, operation: Operation | None) -> None:
         now = self.clock.now()
-        if self.lag and operation is not None and not operation.writes:
+        if operation is not None and not operation.writes:
+            late = self.trace_lags.get(operation.operation_id, 0.0)
             traced = operation.operation_id in TRACES
             since = max(self._last_write, self._last_trace if traced else -1e9)
-            wait = since + self.lag - now
-            if wait > 0:
+            wait = since + max(self.lag, late) - now
+            if wait > 0 and (self.lag or late):
                 self.clock.sleep(wait)
         if self.profile.rate:
             wait = self._last_sent + 1 / self.profile.rate - self.clock.now()

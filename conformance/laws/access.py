@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from conformance.contract import Operation
-from conformance.failures import Request
+from conformance.failures import Answer, Request
+from conformance.laws.mappings import ground
 from conformance.laws.registry import law
 from conformance.laws.world import World, difference, still
 from conformance.target import Principal
@@ -59,6 +60,16 @@ def legal_request(world: World, operation: Operation, who: Principal) -> Request
     return world.target.request(operation.operation_id, who, query=query, **arguments)
 
 
+def preflight(world: World, request: Request, *names: str) -> Answer:
+    """Ask as a browser does whether a page may send a request with headers of these names."""
+    headers = (
+        ("origin", "https://app.conformance.example"),
+        ("access-control-request-method", request.method),
+        ("access-control-request-headers", ", ".join(names)),
+    )
+    return world.send("", replace(request, method="OPTIONS", headers=headers), quiet=True)
+
+
 def with_headers(request: Request, changes: Mapping[str, str | None]) -> Request:
     """Return the request with headers replaced, or left out where None."""
     kept = tuple((n, v) for n, v in request.headers if n not in changes)
@@ -66,10 +77,14 @@ def with_headers(request: Request, changes: Mapping[str, str | None]) -> Request
 
 
 def _known(world: World) -> Principal:
-    """Return a consumer that exists, so that only the credentials are a reason to refuse."""
+    """Return a consumer with a connection, so that only the credentials are a reason to refuse."""
     who = world.who()
     if world.target.profile.may_write:
         world.consumer(who)
+        for connector in world.plains()[:1]:
+            settings = world.settings(connector)
+            body = {"enabled": True, "settings": settings}
+            world.call("connectionsAdd", who, body=body, **connector.path)
     return who
 
 
@@ -280,13 +295,7 @@ def a_preflight_allows_the_headers_of_front_ends(world: World) -> None:
         world.who(),
         ("authorization", "content-type", "x-apideck-app-id", "x-apideck-consumer-id"),
     )
-    request = world.target.request("connectionsAll", who)
-    headers = (
-        ("origin", "https://app.conformance.example"),
-        ("access-control-request-method", "GET"),
-        ("access-control-request-headers", ", ".join(wanted)),
-    )
-    answer = world.send("", replace(request, method="OPTIONS", headers=headers), quiet=True)
+    answer = preflight(world, world.target.request("connectionsAll", who), *wanted)
     world.expect(answer.is_good, "status", "HTTP 200 or 204", f"HTTP {answer.status}")
     allowed = answer.headers.get("access-control-allow-headers", "").lower()
     missing = [name for name in wanted if name not in allowed and allowed != "*"]
@@ -332,6 +341,37 @@ def head_asks_for_a_key_as_get_does(world: World) -> None:
             world.expect(
                 not answer.is_good, "HEAD", "a refusal (401)", f"HEAD: HTTP {answer.status}"
             )
+
+
+@law(
+    "VLT-AUT-11",
+    "auth",
+    _GUARD,
+    "contract",
+    builds_on=("VLT-AUT-01", "VLT-AUT-02", "VLT-AUT-05", "VLT-AUT-10", "VLT-MAP-01"),
+)
+def a_stranger_neither_sees_nor_changes_a_mapping(world: World) -> None:
+    """A custom mapping that exists is neither shown nor changed without the right key."""
+    who, connector, target = ground(world)
+    at: dict[str, Any] = {"target_field_id": target, **connector.path}
+    value = f"$.{world.nonce}"
+    answer = world.call("customMappingsAdd", who, body={"value": value}, **at)
+    world.need(answer.is_good, "a mapping cannot be added")
+    keys: dict[str, str | None] = {"missing": None, "wrong": f"Bearer sk_live_{world.nonce}"}
+    if len(world.target.applications) > 1:
+        keys["foreign"] = f"Bearer {world.other_application.key}"
+    for aspect, key in keys.items():
+        for operation_id, arguments in (
+            ("customMappingsOne", {}),
+            ("customMappingsUpdate", {"body": {"value": "$.stranger"}}),
+            ("customMappingsDelete", {}),
+        ):
+            strange = {"headers": {"authorization": key}, **arguments, **at}
+            answer = world.call(operation_id, who, **strange)
+            seen = f"{operation_id}: HTTP {answer.status}"
+            world.expect(answer.is_refusal, aspect, "a refusal (401)", seen)
+        kept = world.call("customMappingsOne", who, **at).item.get("value")
+        world.expect(kept == value, f"{aspect} changed", value, kept)
 
 
 @law("VLT-HDR-09", "headers", "RFC 9110, 9.3.2 and 9.3.7: HEAD, OPTIONS", reads_only=True)
@@ -405,12 +445,7 @@ def a_preflight_allows_the_methods_of_front_ends(world: World) -> None:
     who, connector = world.who(), world.connector()
     for operation_id in ("connectionsUpdate", "connectionsDelete", "connectionsToken"):
         request = world.target.request(operation_id, who, **connector.path)
-        headers = (
-            ("origin", "https://app.conformance.example"),
-            ("access-control-request-method", request.method),
-            ("access-control-request-headers", "authorization"),
-        )
-        answer = world.send("", replace(request, method="OPTIONS", headers=headers), quiet=True)
+        answer = preflight(world, request, "authorization")
         allowed = answer.headers.get("access-control-allow-methods", "").upper()
         fine = request.method in allowed or allowed == "*" or request.method == "POST"
         world.expect(answer.is_good and fine, "methods", request.method, allowed or "none")

@@ -58,23 +58,26 @@ def a_consumer_takes_its_mappings_along(world: World) -> None:
 
 @law("VLT-CAS-03", "cascades", _ALL, builds_on=(*_DEL, "VLT-CSM-05"))
 def only_that_consumer_is_deleted(world: World) -> None:
-    """Deleting a consumer leaves those whose id begins alike, and its namesake elsewhere."""
+    """Deleting a consumer leaves those whose id begins alike, its namesake, and all theirs."""
     who = world.who("stem")
     others = [Principal(who.application, who.consumer_id + end) for end in ("-2", "+x", "0")]
     if len(world.target.applications) > 1:
         others.append(Principal(world.other_application, who.consumer_id))
+    connectors = [c for c in world.plains() if world.is_shared(c)][:1]
     for one in (who, *others):
         world.consumer(one)
+        for connector in connectors:
+            world.add(one, connector, metadata={"mark": world.nonce})
     answer = world.call("consumersDelete", who)
     world.need(answer.is_good, "the consumer cannot be deleted")
     for other in others:
         answer = world.call("consumersOne", other)
-        world.expect(
-            answer.is_good,
-            "survives",
-            f"{other.application.label} {other.consumer_id} is still there",
-            f"HTTP {answer.status}",
-        )
+        named = f"{other.application.label} {other.consumer_id}"
+        seen = f"HTTP {answer.status}"
+        world.expect(answer.is_good, "survives", f"{named} is still there", seen)
+        for connector in connectors if answer.is_good else ():
+            mark = (world.one(other, connector).get("metadata") or {}).get("mark")
+            world.expect(mark == world.nonce, "connection", f"{named} has its connection", mark)
 
 
 @law(

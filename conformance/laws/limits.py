@@ -70,6 +70,11 @@ def a_long_value_is_kept_whole(world: World) -> None:
                 f"{size} characters",
                 f"{len(seen) if isinstance(seen, str) else seen} characters",
             )
+    name = "n" * 4_000
+    answer = world.call("consumersUpdate", who, body={"metadata": {"user_name": name}})
+    if answer.is_good:
+        seen = (world.call("consumersOne", who).item.get("metadata") or {}).get("user_name")
+        world.expect(seen == name, "consumer", "4000 characters", f"{len(str(seen))} characters")
 
 
 @law("VLT-LIM-03", "limits", _FREE, "contract", builds_on=("VLT-CNX-05", "VLT-ISO-01"))
@@ -108,7 +113,13 @@ def deep_and_wide_values_are_kept_whole(world: World) -> None:
         world.expect(seen == wide, "wide", "250 items", f"{count} items")
 
 
-@law("VLT-LIM-04", "limits", _FREE, "contract", builds_on=("VLT-CNX-02", "VLT-ISO-01"))
+@law(
+    "VLT-LIM-04",
+    "limits",
+    _FREE,
+    "contract",
+    builds_on=("VLT-CNX-02", "VLT-ISO-01", "VLT-CNX-04"),
+)
 def many_connections_are_kept(world: World) -> None:
     """A consumer with a dozen connections has them all."""
     who = world.who()
@@ -220,6 +231,10 @@ def odd_requests_are_no_internal_errors(world: World) -> None:
         ),
     ]
     one = world.target.request("connectionsOne", who, **connector.path)
+    for name in ("authorization", "x-apideck-app-id"):
+        strange = {name: "Bearer schlüssel-😀" if name == "authorization" else "app-ü😀"}
+        request = world.target.request("connectionsAll", who, headers=strange)
+        odd.append((name, "connectionsAll", request))
     for aspect, tail in (
         ("nul", "%00"),
         ("slash", "%2F..%2F"),

@@ -157,7 +157,9 @@ def a_deleted_mapping_is_gone(world: World) -> None:
     world.expect(seen == "$.again", "again", "$.again", seen)
 
 
-@law("VLT-MAP-04", "mappings", "target_field_id", "contract", builds_on=("VLT-MAP-01",))
+@law(
+    "VLT-MAP-04", "mappings", "target_field_id", "contract", builds_on=("VLT-MAP-01", "VLT-MAP-02")
+)
 def target_fields_are_apart(world: World) -> None:
     """Each target field has its own value, and updating or deleting one leaves the others."""
     who, connector, targets = grounds(world, 2)
@@ -223,7 +225,7 @@ def a_connection_shows_its_mappings(world: World) -> None:
     builds_on=("VLT-MAP-01", "VLT-VAL-01"),
 )
 def a_mapping_needs_a_value(world: World) -> None:
-    """A custom mapping without a value, or with one that is no text, is refused and not stored."""
+    """A custom mapping without a value, with one that is no text, or with more, is refused."""
     who, connector, target = ground(world)
     for body in ({}, {"value": 7}, {"value": None}):
         answer = world.call(
@@ -233,7 +235,12 @@ def a_mapping_needs_a_value(world: World) -> None:
     at = {"target_field_id": target, **connector.path}
     answer = world.call("customMappingsAdd", who, body={"value": _value(world)}, **at)
     world.need(answer.is_good, "a mapping cannot be added")
-    bad: tuple[dict[str, Any], ...] = ({}, {"value": 7}, {"value": ["$.a"]})
+    bad: tuple[dict[str, Any], ...] = (
+        {},
+        {"value": 7},
+        {"value": ["$.a"]},
+        {"value": "$.x", "conformance_extra": 1},
+    )
     for new in bad:
         answer = world.call("customMappingsUpdate", who, body=new, **at)
         world.expect(answer.is_refusal, "new", "a refusal (400)", f"{new}: HTTP {answer.status}")
@@ -241,13 +248,19 @@ def a_mapping_needs_a_value(world: World) -> None:
     world.expect(seen == _value(world), "kept", _value(world), seen)
 
 
-@law("VLT-MAP-07", "mappings", "CustomMapping.value", "contract", builds_on=("VLT-MAP-01",))
+@law(
+    "VLT-MAP-07",
+    "mappings",
+    "CustomMapping.value",
+    "contract",
+    builds_on=("VLT-MAP-01", "VLT-MAP-02"),
+)
 def any_path_is_kept_as_it_is(world: World) -> None:
     """A long path, and one with quotes, brackets and text outside ASCII, comes back whole."""
     who, connector, target = ground(world)
     at = {"target_field_id": target, **connector.path}
     long = "$['root']" + "".join(f"['part{n}']" for n in range(40))
-    odd = "$.items[?(@.name == 'Größe \"XL\"' && @.on)]..value[0:3]"
+    odd = "$.items[?(@.name == 'Größe 大 \"XL\"' && @.on)]..value[0:3]"
     answer = world.call("customMappingsAdd", who, body={"value": long}, **at)
     world.need(answer.is_good, "a mapping cannot be added")
     for value in (long, odd):

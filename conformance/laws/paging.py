@@ -1,5 +1,7 @@
 """Pages: any way through a list gives the list."""
 
+import base64
+import re
 from collections import Counter
 from typing import Any
 
@@ -17,6 +19,25 @@ def cursors(answer: Answer) -> dict[str, Any]:
     meta = answer.json.get("meta") if isinstance(answer.json, dict) else None
     found = meta.get("cursors") if isinstance(meta, dict) else None
     return found if isinstance(found, dict) else {}
+
+
+def by_place(world: World, who: Principal) -> bool:
+    """Whether the cursors of consumers count places."""
+    answer = world.call("consumersAll", who, query={"limit": 1})
+    return is_place(cursors(answer).get("next"))
+
+
+def is_place(given: Any) -> bool:
+    """Whether a cursor counts places or pages, in the form that the contract's examples have.
+
+    Such a cursor cannot help it that the list moves under it.
+    """
+    cursor = str(given or "")
+    try:
+        told = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+    except ValueError:
+        return False
+    return re.fullmatch(rb"[\w-]+::(page|offset)::\d+", told) is not None
 
 
 def ids(answer: Answer) -> list[str]:
@@ -51,7 +72,7 @@ def some(world: World, count: int) -> tuple[Principal, list[str]]:
     return world.who("00"), made
 
 
-def _size(world: World, who: Principal) -> int:
+def size_for(world: World, who: Principal) -> int:
     """Return a limit that goes through the list in a bounded number of pages."""
     answer = world.call("consumersAll", who, query={"limit": 200})
     world.need(answer.is_good and cursors(answer) is not None, "no list of consumers")
@@ -87,10 +108,15 @@ def listed_ids(world: World, who: Principal, pages: int = 60) -> list[str]:
     ),
 )
 def pages_are_the_list_once(world: World) -> None:
-    """Whatever the limit, the pages together hold each consumer once."""
-    who, made = some(world, 7)
-    size = _size(world, who)
-    for limit in (size, size + 2):
+    """Whatever the limit, the pages together hold each consumer once, in the same order."""
+    who, _ = some(world, 7)
+    size = size_for(world, who)
+    whole = listed_ids(world, who)
+    if len(whole) % 2:
+        world.consumer(world.who("even"))
+        whole = listed_ids(world, who)
+    made = [i for i in whole if i.startswith(world.target.prefix)]
+    for limit in (size, size + 2, min(200, len(whole) // 2)):
         walked = pages(world, who, limit)
         world.need(not cursors(walked[-1]).get("next"), "the list does not end")
         got = [i for page in walked for i in ids(page)]
@@ -105,6 +131,9 @@ def pages_are_the_list_once(world: World) -> None:
         world.expect(
             not twice, "repeated", "each consumer once", f"limit {limit}: {twice[:3]} come again"
         )
+        if not lost and not twice:
+            same = [i for i in got if i in set(made)] == made
+            world.expect(same, "order", "the order of the whole list", f"limit {limit}: another")
 
 
 @law(
@@ -139,7 +168,7 @@ def a_page_holds_what_was_asked_for(world: World) -> None:
 def the_last_page_has_no_next(world: World) -> None:
     """The list ends: its last page has no next cursor, and every page before it has items."""
     who = world.who()
-    size = _size(world, who)
+    size = size_for(world, who)
     walked = pages(world, who, size, most=120)
     found = [i for page in walked for i in ids(page)]
     goes_round = len(set(found)) < len(found) or not all(page.items for page in walked)
@@ -151,6 +180,10 @@ def the_last_page_has_no_next(world: World) -> None:
     )
     empty = [n for n, page in enumerate(walked) if not page.items and n > 0]
     world.expect(not empty, "empty", "items on every page", f"page {empty[:1]} is empty")
+    counted = [((page.json or {}).get("meta") or {}).get("items_on_page") for page in walked]
+    sizes = [len(page.items) for page in walked]
+    wrong = [pair for pair in zip(counted, sizes, strict=True) if pair[0] not in {None, pair[1]}]
+    world.expect(not wrong, "items_on_page", "the items of each page", wrong[:3])
 
 
 @law("VLT-PAG-04", "pagination", "schemas Meta and Links", "contract", reads_only=True)
@@ -182,7 +215,10 @@ def a_link_leads_where_its_cursor_leads(world: World) -> None:
     link, cursor = (first.json.get("links") or {}).get("next"), cursors(first).get("next")
     world.need(link and cursor, "there is no next page")
     by_cursor = world.call("consumersAll", who, query={"limit": 2, "cursor": cursor})
-    request = world.target.request("consumersAll", who, query=world.target.follow(str(link)).query)
+    place = world.target.follow(str(link))
+    request = world.target.request("consumersAll", who, query=place.query)
+    leads = place.path.endswith(request.path)
+    world.expect(leads, "path", f"a link to {request.path}", str(link))
     by_link = world.send("consumersAll", request)
     world.expect(by_link.is_good, "status", "a page", f"HTTP {by_link.status}")
     world.expect(ids(by_link) == ids(by_cursor), "items", str(ids(by_cursor)), ids(by_link))
@@ -220,7 +256,8 @@ def previous_leads_back(world: World) -> None:
 def an_insertion_between_pages_disturbs_nothing(world: World) -> None:
     """Consumers that are created while a client pages neither repeat nor hide others."""
     who, made = some(world, 6)
-    size = _size(world, who)
+    world.need(not by_place(world, who), "cursors are places, as in the contract's examples")
+    size = size_for(world, who)
     got: list[str] = []
     query: dict[str, Any] = {"limit": size}
     for step in range(80):
@@ -399,6 +436,7 @@ def more_than_a_hundred_come_on_one_page(world: World) -> None:
 def a_change_between_pages_disturbs_nothing(world: World) -> None:
     """Consumers deleted or updated while a client pages neither hide nor repeat others."""
     who, made = some(world, 24)
+    world.need(not by_place(world, who), "cursors are places, as in the contract's examples")
     size = min(200, max(4, len(listed_ids(world, who)) // 40))
     got: list[str] = []
     touched: set[str] = set()

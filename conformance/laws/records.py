@@ -33,6 +33,20 @@ def vault_count(world: World, who: Principal) -> float:
     return float(value or 0)
 
 
+def fits(world: World, who: Principal, seen: Any, want: float, named: int) -> bool:
+    """Whether a count is what was called, or that and calls that name the consumer in the path.
+
+    Whether these count for it, of which there were `named`, is left open; it is tried where it
+    would explain the count.
+    """
+    if seen == want:
+        return True
+    if not isinstance(seen, int | float) or not want < seen <= want + named:
+        return False
+    before = vault_count(world, who)
+    return vault_count(world, who) - before == 1
+
+
 def _entries(world: World, who: Principal, method: str, path: str) -> list[dict[str, Any]]:
     rows = world.logs(who)
     return [
@@ -43,8 +57,8 @@ def _entries(world: World, who: Principal, method: str, path: str) -> list[dict[
     ]
 
 
-def _mixed(world: World, who: Principal) -> list[tuple[str, str, int, str]]:
-    """Make calls of several kinds; return method, path, status and request id of each."""
+def _mixed(world: World, who: Principal) -> list[tuple[str, str, int, str, str]]:
+    """Make calls of several kinds; return method, path, status, ids of request and operation."""
     connector = world.plain()
     steps: tuple[tuple[str, dict[str, Any]], ...] = (
         ("connectionsAdd", {"body": {"enabled": True}, **connector.path}),
@@ -52,6 +66,7 @@ def _mixed(world: World, who: Principal) -> list[tuple[str, str, int, str]]:
         ("connectionsUpdate", {"body": {"metadata": {"n": "1"}}, **connector.path}),
         ("sessionsCreate", {}),
         ("connectionsImport", {"body": {"metadata": {"n": "2"}}, **connector.path}),
+        ("connectionsAll", {"query": {"api": connector.unified_api}}),
         ("connectionsDelete", connector.path),
     )
     for operation_id, arguments in steps:
@@ -62,6 +77,7 @@ def _mixed(world: World, who: Principal) -> list[tuple[str, str, int, str]]:
             e.request.path,
             e.answer.status,
             e.answer.headers.get("x-apideck-request-id", ""),
+            e.operation_id,
         )
         for e in world.exchanges
     ]
@@ -83,7 +99,7 @@ def each_call_is_logged_once(world: World) -> None:
     made = _mixed(world, who)
     rows = world.logs(who)
     world.need(isinstance(rows, list), "no logs")
-    for method, path, status, _ in made:
+    for method, path, status, *_ in made:
         world.need(status < 400, "a call was refused")
         asked = len([m for m in made if m[:2] == (method, path)])
         same = [
@@ -101,7 +117,7 @@ def each_call_is_logged_once(world: World) -> None:
         )
 
 
-def _id_of(made: list[tuple[str, str, int, str]], method: str, path: str) -> str:
+def _id_of(made: list[tuple[str, str, int, str, str]], method: str, path: str) -> str:
     return next(row[3] for row in made if row[:2] == (method, path))
 
 
@@ -129,7 +145,7 @@ def logs_come_newest_first(world: World) -> None:
 
 @law("VLT-LOG-03", "logs", _LOG, "contract", builds_on=("VLT-LOG-01", "VLT-ENV-03", "VLT-HDR-02"))
 def an_entry_tells_what_happened(world: World) -> None:
-    """A log entry has the method, path, status, success and consumer of its call."""
+    """A log entry has the operation, method, path, status, success and consumer of its call."""
     who = world.who()
     made = _mixed(world, who)
     unknown = f"no-such-{world.nonce}"
@@ -138,7 +154,7 @@ def an_entry_tells_what_happened(world: World) -> None:
     rows = world.logs(who)
     world.need(len(rows) >= 3, "calls are not logged")
     by_id = {str(e.get("id")): e for e in rows}
-    for method, path, status, request_id in made:
+    for method, path, status, request_id, operation_id in made:
         entry = by_id.get(request_id)
         if entry is None:
             continue
@@ -154,7 +170,10 @@ def an_entry_tells_what_happened(world: World) -> None:
             str((method, status, True, who.consumer_id)),
             seen,
         )
-        world.expect(path in str(entry.get("path")), "path", path, entry.get("path"))
+        seen_path = str(entry.get("path"))
+        world.expect(path in seen_path and "?" not in seen_path, "path", path, seen_path)
+        told = (entry.get("operation") or {}).get("id")
+        world.expect(told == operation_id, "operation", operation_id, told)
     for entry in [e for e in rows if unknown in str(e.get("path"))]:
         pair = (entry.get("status_code"), entry.get("success"))
         world.expect(pair == (refused, False), "refusal", str((refused, False)), pair)
@@ -187,7 +206,7 @@ def a_refused_call_is_logged(world: World) -> None:
     builds_on=("VLT-LOG-01", "VLT-HDR-02"),
 )
 def the_request_id_of_an_answer_finds_its_entry(world: World) -> None:
-    """The x-apideck-request-id of an answer is the id of its log entry."""
+    """The x-apideck-request-id of an answer is the id of its log entry, and of no other."""
     who, connector = world.who(), world.plain()
     world.consumer(who)
     answer = world.call("connectionsOne", who, **connector.path)
@@ -195,7 +214,7 @@ def the_request_id_of_an_answer_finds_its_entry(world: World) -> None:
     world.need(found, "answers have no request id")
     ids = [str(e.get("id")) for e in world.logs(who)]
     world.need(ids, "calls are not logged")
-    world.expect(found in ids, "id", str(found), ids[:4])
+    world.expect(ids.count(str(found)) == 1, "id", f"{found}, once", ids[:4])
 
 
 @law("VLT-CNT-01", "counts", _COUNTS, "documented", builds_on=("VLT-CNT-03",))
@@ -209,9 +228,11 @@ def each_call_is_counted_once(world: World) -> None:
     world.patch(who, connector, metadata={"n": "1"})
     world.call("sessionsCreate", who)
     world.call("consumersUpdate", who, body={"metadata": {"user_name": "counted"}})
-    after = vault_count(world, who)
-    world.expect(after - before == 5, "count", "5 more", f"{after - before:g} more")
+    world.call("connectionsImport", who, body={"metadata": {"n": "2"}}, **connector.path)
+    world.call("connectionsDelete", who, **connector.path)
+    more = vault_count(world, who) - before
     kinds = world.exchanges[-1].answer.item.get("request_counts") or {}
+    world.expect(fits(world, who, more, 7, 2), "count", "7 more", f"{more:g} more")
     others = {name: kinds.get(name) for name in ("unify", "proxy") if name in kinds}
     world.expect(not any(others.values()), "kind", "Vault calls alone", kinds)
 
@@ -248,7 +269,7 @@ def _counts_in_ranges(world: World, who: Principal) -> None:
     past = world.call("consumerRequestCountsAll", who, query=LONG_AGO)
     world.need(now.is_good and past.is_good, "no counts")
     seen = (now.item.get("request_counts") or {}).get("vault")
-    world.expect(seen == 3, "now", "3", seen)
+    world.expect(fits(world, who, seen, 3, 3), "now", "3", seen)
     for name, text in ALWAYS.items():
         told = now.item.get(name, text)
         world.expect(moment(told) == moment(text), "range", f"{name} {text}", told)
@@ -279,7 +300,8 @@ def the_list_counts_as_one_does(world: World) -> None:
     mine = next((r for r in rows if r.get("consumer_id") == who.consumer_id), None)
     world.need(mine is not None and alone, "the consumer is not listed")
     seen = (mine or {}).get("request_counts")
-    world.expect(seen == alone, "list", str(alone), seen)
+    same = seen == alone or _one_later(world, who, seen, alone)
+    world.expect(same, "list", str(alone), seen)
     if world.target.profile.name != "live":  # a consumer of somebody who has made other calls
         busy = [r for r in rows if any((r.get("request_counts") or {}).get(k) for k in _OTHER)]
         for row in busy[:1]:
@@ -287,6 +309,11 @@ def the_list_counts_as_one_does(world: World) -> None:
             name = "aggregated_request_count"
             seen = row.get(name)
             world.expect(seen == item.get(name), "aggregate", str(item.get(name)), seen)
+
+
+def _one_later(world: World, who: Principal, seen: Any, alone: Any) -> bool:
+    both = isinstance(seen, dict) and isinstance(alone, dict)
+    return both and fits(world, who, seen.get("vault"), alone.get("vault", 0), 1)
 
 
 @law("VLT-CNT-05", "validation", "start_datetime, end_datetime: required", "contract")
@@ -398,7 +425,9 @@ def a_range_is_exact_and_knows_time_zones(world: World) -> None:
                 continue
             world.need(answer.is_good, "no counts")
             seen = (answer.item.get("request_counts") or {}).get("vault")
-            world.expect(seen == want, aspect, f"{want} from {start} to {end}", seen)
+            named = len(world.exchanges) - 3 if want else 0
+            fine = fits(world, who, seen, want, named)
+            world.expect(fine, aspect, f"{want} from {start} to {end}", seen)
 
 
 @law(
@@ -417,8 +446,8 @@ def a_hundred_calls_are_all_counted(world: World) -> None:
     before = vault_count(world, who)
     for _ in range(120):
         world.one(who, connector)
-    after = vault_count(world, who)
-    world.expect(after - before == 120, "count", "120 more", f"{after - before:g} more")
+    more = vault_count(world, who) - before
+    world.expect(fits(world, who, more, 120, 1), "count", "120 more", f"{more:g} more")
     item = world.call("consumerRequestCountsAll", who, query=ALWAYS).item
     seen = (item.get("request_counts") or {}).get("vault")
-    world.expect(seen == 121, "range", "121", seen)
+    world.expect(fits(world, who, seen, 121, len(world.exchanges) - 121), "range", "121", seen)

@@ -59,7 +59,7 @@ def _has_fields(configuration: Any) -> bool:
 
 
 def configure(  # noqa: PLR0917 - a value has this address
-    world: World, who: Principal, connector: Connector, resource: str, field: str, value: str
+    world: World, who: Principal, connector: Connector, resource: str, field: str, value: Any
 ) -> None:
     """Store a value for a field of a resource."""
     body = {"configuration": [{"resource": resource, "defaults": [{"id": field, "value": value}]}]}
@@ -69,11 +69,30 @@ def configure(  # noqa: PLR0917 - a value has this address
     world.need(answer.is_good, "resource settings cannot be written")
 
 
+def _keeps_values(world: World, who: Principal, connector: Connector, resource: str) -> None:
+    """Expect values that are no text, or nothing, back under an id of our own."""
+    for value in (False, 0, "", 1.5, ["a", 2]):
+        configure(world, who, connector, resource, "conformance_field", value)
+        answer = world.call("connectionSettingsAll", who, resource=resource, **connector.path)
+        found = [
+            row.get("value")
+            for entry in answer.item.get("configuration") or ()
+            if isinstance(entry, dict) and entry.get("resource") == resource
+            for row in entry.get("defaults") or ()
+            if row.get("id") == "conformance_field"
+        ]
+        same = found == [value] and isinstance(found[0], bool) == isinstance(value, bool)
+        world.expect(same, "value", repr(value), found)
+
+
 def configured(world: World, who: Principal, connector: Connector, resource: str) -> str:
-    """Return the configuration of a resource as text."""
+    """Return the configuration of a resource as text; others may stand beside it, named."""
     answer = world.call("connectionSettingsAll", who, resource=resource, **connector.path)
     world.need(answer.is_good, "resource settings cannot be read")
-    return json.dumps(answer.item.get("configuration"))
+    found = answer.item.get("configuration")
+    rows = found if isinstance(found, list) else [found]
+    own = {resource, None}
+    return json.dumps([r for r in rows if not isinstance(r, dict) or r.get("resource") in own])
 
 
 @law("VLT-RES-01", "state", _CONFIG, "contract", builds_on=("VLT-CNX-02",))
@@ -88,6 +107,9 @@ def settings_of_a_resource_are_read_back(world: World) -> None:
     configure(world, who, connector, resource, field, world.nonce)
     seen = configured(world, who, connector, resource)
     world.expect(world.nonce in seen, "stored", f"the value {world.nonce}", seen)
+    if field == "conformance_field":  # no field is asked for by name
+        world.add(world.who("b"), connector, settings=world.settings(connector))
+        _keeps_values(world, world.who("b"), connector, resource)
     for other in [r for r in connector.resources if r != resource][:1]:
         seen = configured(world, who, connector, other)
         world.expect(world.nonce not in seen, "apart", "not under another resource", seen)

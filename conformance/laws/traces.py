@@ -4,8 +4,8 @@ from typing import Any
 
 from conformance.failures import Answer
 from conformance.laws.mappings import ground as mapping_ground
-from conformance.laws.paging import cursors
-from conformance.laws.records import vault_count
+from conformance.laws.paging import cursors, is_place
+from conformance.laws.records import fits, vault_count
 from conformance.laws.registry import law
 from conformance.laws.world import NotJudged, World
 from conformance.target import Principal
@@ -118,7 +118,7 @@ def a_call_of_each_operation_is_counted(world: World) -> None:
     # whether a refused call counts is not told
     least, most = len(made) - refused, len(made)
     more = vault_count(world, who) - before
-    fine = least <= more <= most
+    fine = least <= more <= most or fits(world, who, more, most, 1)
     world.expect(fine, "count", f"{least} to {most} more", f"{more:g} more")
 
 
@@ -159,7 +159,9 @@ def a_page_of_logs_holds_what_was_asked_for(world: World) -> None:
         query["cursor"] = following
     lost = [row for row in rows if row.get("id") not in got]
     world.expect(not lost, "lost", "each entry on a page", f"{len(lost)} are on none")
-    world.expect(len(got) == len(set(got)), "repeated", "each entry once", f"{len(got)} entries")
+    # each call for a page is logged before the next one, and moves the places
+    once = len(got) == len(set(got)) or is_place(query.get("cursor"))
+    world.expect(once, "repeated", "each entry once", f"{len(got)} entries")
     last = world.call("logsAll", who, query={"limit": 200})
     told = _told(last)
     world.expect(told in {len(last.items), None}, "items_on_page", str(len(last.items)), told)

@@ -18,11 +18,18 @@ VOLATILE = frozenset(
     {"authorize_url", "revoke_url", "updated_at", "modified", "request_count_updated"}
 )
 TELLING = frozenset({"VLT-ENV-01", "VLT-ENV-02", "VLT-ENV-03", "VLT-ENV-07"})
+# What reading an answer raises that has quite another shape; checks tell of the shape.
+UNREADABLE = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 RETURN_URL = "https://app.conformance.example/done"
 
 
 class NotJudged(Exception):
     """A law cannot be judged here, and why."""
+
+
+def unreadable(why: Exception) -> str:
+    """Say that an answer could not be read, and what came of trying."""
+    return f"it met an answer that it cannot read ({type(why).__name__}: {why})"
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,8 @@ class Connector:
     resources: tuple[str, ...]
     validates: bool
     mappings: tuple[str, ...] = ()
+    hidden: frozenset[str] = frozenset({"api_key"})
+    integration: str = "configured"
 
     @property
     def path(self) -> dict[str, Any]:
@@ -52,7 +61,18 @@ class Connector:
     @property
     def redirects(self) -> bool:
         """Whether a person gives consent at a provider."""
-        return self.auth_type == "oauth2" and self.grant in {"", "authorization_code"}
+        granted = self.auth_type == "oauth2" and self.grant in {"", "authorization_code"}
+        return granted and self.integration != "needs_configuration"
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the application lets its consumers connect to it."""
+        return self.integration != "disabled"
+
+
+def _list(item: Mapping[str, Any], name: str) -> list[Any]:
+    found = item.get(name)
+    return found if isinstance(found, list) else []
 
 
 def read_catalogue(items: Iterable[Mapping[str, Any]]) -> tuple[Connector, ...]:
@@ -62,8 +82,8 @@ def read_catalogue(items: Iterable[Mapping[str, Any]]) -> tuple[Connector, ...]:
         api, service = item.get("unified_api"), item.get("service_id")
         if not (isinstance(api, str) and isinstance(service, str)):
             continue
-        fields = [f for f in item.get("form_fields") or () if isinstance(f, dict) and f.get("id")]
-        targets = [m.get("id") for m in item.get("custom_mappings") or () if isinstance(m, dict)]
+        fields = [f for f in _list(item, "form_fields") if isinstance(f, dict) and f.get("id")]
+        targets = [m.get("id") for m in _list(item, "custom_mappings") if isinstance(m, dict)]
         rows.append(
             Connector(
                 api,
@@ -71,10 +91,12 @@ def read_catalogue(items: Iterable[Mapping[str, Any]]) -> tuple[Connector, ...]:
                 str(item.get("auth_type", "")),
                 str(item.get("oauth_grant_type") or ""),
                 tuple(f for f in fields if f.get("required")),
-                tuple(map(str, item.get("settings_required_for_authorization") or ())),
-                tuple(map(str, item.get("configurable_resources") or ())),
+                tuple(map(str, _list(item, "settings_required_for_authorization"))),
+                tuple(map(str, _list(item, "configurable_resources"))),
                 bool(item.get("validation_support")),
                 tuple(str(t) for t in targets if t),
+                frozenset({"api_key", *(str(f["id"]) for f in fields if f.get("sensitive"))}),
+                str(item.get("integration_state") or "configured"),
             )
         )
     return tuple(rows)
@@ -97,6 +119,8 @@ class World:
     def __post_init__(self) -> None:
         self.rng = random.Random(f"{self.seed} {self.law.id}")  # noqa: S311 - repeatable, not secret
         self.nonce = f"{self.rng.getrandbits(32):08x}"
+        self.known = self.catalogue
+        self.catalogue = tuple(row for row in self.known if row.is_on)
         self._order = list(self.catalogue)
         self.rng.shuffle(self._order)
         # for the laws between applications
@@ -248,6 +272,13 @@ class World:
         """Return values for the required fields, or for the first few."""
         rows = connector.required if take is None else connector.required[:take]
         return {str(row["id"]): self._value(row) for row in rows}
+
+    def filled(self, connector: Connector) -> dict[str, Any]:
+        """Return values for the required fields that can be filled before a consent."""
+        later = [
+            r for r in connector.required if r.get("type") == "select" and not r.get("options")
+        ]
+        return {str(r["id"]): self._value(r) for r in connector.required if r not in later}
 
     def _value(self, row: Mapping[str, Any]) -> Any:
         name, kind = str(row["id"]), str(row.get("type", "text"))

@@ -16,7 +16,7 @@ from typing import Any
 from conformance.contract import Operation
 from conformance.laws import LAWS
 from conformance.laws.validation import base_body, request_with, with_bodies
-from conformance.laws.world import NotJudged, World
+from conformance.laws.world import UNREADABLE, NotJudged, World
 from conformance.phases.generic import judge_generic, units
 from conformance.phases.registry import Context, phase
 from conformance.phases.sent import (
@@ -143,7 +143,7 @@ def _second(context: Context) -> CaseJudged:
         world.law = LAWS[f"VLT-{name}"]
         try:
             world.law.judge(world)
-        except (NotJudged, BudgetSpent, TargetUnreachable):
+        except (NotJudged, BudgetSpent, TargetUnreachable, *UNREADABLE):
             continue
     context.target.judging("")
     judged = context.second.judged

@@ -17,6 +17,7 @@ from hypothesis.errors import HypothesisException
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from conformance.failures import Failure
+from conformance.laws.world import UNREADABLE, unreadable
 from conformance.phases.registry import Context, ended, phase, unjudged
 from conformance.phases.walking import Parted, Walk, cast_for
 from conformance.run_events import CaseJudged
@@ -175,6 +176,8 @@ def _walked(context: Context, unit: str, number: int, until: float) -> CaseJudge
         failures = _told(context, walks)
     except (BudgetSpent, TargetUnreachable) as why:
         reason = ended(why)
+    except UNREADABLE as why:
+        reason = unreadable(why)
     judged = sum(len(w.steps) for w in walks)
     return CaseJudged(
         "stateful",

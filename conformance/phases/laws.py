@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from conformance.laws import LAWS, Law
 from conformance.laws.angles import STRAIGHT, Angle
-from conformance.laws.world import Connector, NotJudged, World
+from conformance.laws.world import UNREADABLE, Connector, NotJudged, World, unreadable
 from conformance.phases.registry import Context, ended, phase, unjudged
 from conformance.run_events import CaseJudged, Outcome
 from conformance.target import (
@@ -94,6 +94,8 @@ def judge(  # noqa: PLR0917 - what a world is made of
         law.judge(world)
     except (NotJudged, GuardRefused) as why:
         reason = str(why)
+    except UNREADABLE as why:
+        reason = unreadable(why)
     except TargetUnreachable as why:
         last = world.exchanges[-1] if world.exchanges else None
         reason = f"the deployment gave no answer: {why}" + (

@@ -7,7 +7,7 @@ from typing import Any
 
 from conformance.failures import Answer, Exchange
 from conformance.laws.world import Connector
-from conformance.model import Facts, Key, Mind, states
+from conformance.model import Facts, Held, Key, Mind, states
 from conformance.phases.registry import Context
 from conformance.target import Principal
 
@@ -192,11 +192,7 @@ class Walk:
 
     def _compare(self, actor: Principal, connector: Connector) -> None:
         key = (connector.unified_api, connector.service_id)
-        facts = Facts(
-            connector.auth_type,
-            tuple(str(f["id"]) for f in connector.required),
-            connector.validates,
-        )
+        facts = _facts(connector)
         for who in self.cast.principals:
             own = who == actor
             if not own and not self.mind.exists(self._key(who)):
@@ -206,14 +202,14 @@ class Walk:
             if answer.status == 404 and held is None:
                 continue
             item = answer.item
-            wrong = self._wrong_side(item, held, states(facts, held))
+            wrong = self._wrong_side(item, held, states(facts, held), connector.hidden)
             if wrong:
                 aspect, expected, seen = wrong
                 raise Parted(aspect if own else "others", expected, seen)
         self._counted(actor)
 
     def _wrong_side(
-        self, item: Mapping[str, Any], held: Any, allowed: frozenset[str]
+        self, item: Mapping[str, Any], held: Any, allowed: frozenset[str], hidden: frozenset[str]
     ) -> tuple[str, str, str] | None:
         if item.get("state") not in allowed:
             return "state", " or ".join(sorted(allowed)), str(item.get("state"))
@@ -224,7 +220,7 @@ class Walk:
         for name, book in (("settings", held.settings), ("metadata", held.metadata)):
             found = item.get(name) or {}
             for field, want in book.items():
-                if field != "api_key" and found.get(field) != want:
+                if field not in hidden and found.get(field) != want:
                     return name, f"{field}: {want!r}", repr(found.get(field))
             surplus = [f for f in ("extra", "mark") if f in found and f not in book]
             if surplus:
@@ -248,9 +244,20 @@ class Walk:
             for r in rows
             if r.get("state") != "available"
         }
-        mine = set(self.mind.connections.get(key, {}))
-        if "connections" in answer.item and listed != mine:
+        mine = self.mind.connections.get(key, {})
+        # it shows "the connections they have authorized": of others it may be silent
+        due = {name for name, held in mine.items() if self._is_callable(name, held)}
+        if "connections" in answer.item and not due <= listed <= set(mine):
             raise Parted("list", str(sorted(mine)), str(sorted(map(str, listed))))
+
+    def _is_callable(self, name: Key, held: Held) -> bool:
+        rows = {(c.unified_api, c.service_id): c for c in self.cast.connectors}
+        return held.enabled and states(_facts(rows[name]), held) <= {"callable", "invalid"}
+
+
+def _facts(connector: Connector) -> Facts:
+    required = tuple(str(f["id"]) for f in connector.required)
+    return Facts(connector.auth_type, required, connector.validates)
 
 
 def cast_for(context: Context, number: str) -> Cast:
@@ -264,6 +271,7 @@ def cast_for(context: Context, number: str) -> Cast:
     rows: list[Connector] = []
     offered = [{c.name for c in found} for found in context.target.catalogues.values()]
     known = [c for c in context.catalogue if all(c.name in names for names in offered)]
+    known = [c for c in known if c.is_on]
     for kinds in (("apiKey", "basic"), ("oauth2",), ("custom", "basic"), ("none",)):
         found = [c for c in known if c.auth_type in kinds and c not in rows]
         rows += found[: 2 if kinds[0] == "oauth2" else 1]

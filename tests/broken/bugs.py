@@ -3,6 +3,7 @@
 from tests.broken.catalogue import Bug
 from tests.broken.catalogue import area_of as _area
 from tests.broken.fifth_bugs import FIFTH
+from tests.broken.fourth_bugs import FOURTH
 from tests.broken.further_bugs import FURTHER
 from tests.broken.third_bugs import THIRD
 
@@ -340,6 +341,7 @@ BUGS: dict[str, Bug] = (
     }
     | FURTHER
     | THIRD
+    | FOURTH
     | FIFTH
 )
 AREAS = tuple(dict.fromkeys(bug.area for bug in BUGS.values()))
@@ -361,4 +363,12 @@ VARIANTS: dict[str, str] = {
     "other_catalogue": "The second application offers some of the connectors only.",
     "touched_only": "Only connections that were added are listed.",
     "auto_consent": "The provider says yes to everybody, at once.",
+    "keys_alone": "Session tokens are no bearer tokens, and preflights do not speak of them.",
+    "metadata_replaced": "An update of metadata replaces what there was.",
+    "cursor_places": "Cursors hold a place in the list, as the examples of the contract do.",
+    "logs_late": "Logs are written a second behind the calls.",
+    "named_counted": "Calls that name a consumer in their path are counted for it.",
+    "authorized_shown": "A consumer shows the connections that it has authorized, and no others.",
+    "settings_whole": "The settings of a resource come with those of the others, each named.",
+    "unready": "Some integrations still need their configuration.",
 }

@@ -9,11 +9,11 @@ from typing import Any
 from urllib.parse import unquote, unquote_plus, urlsplit
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from tests.broken import third
+from tests.broken import fourth
 from tests.broken.vault import Refused, Reply, Request, _iso, _moment
 
 
-class Vault(third.Vault):
+class Vault(fourth.Vault):
     """One deployment. Give it bugs of all catalogues, and variants, by name."""
 
     def _first(self, *key: Any, value: Any) -> Any:

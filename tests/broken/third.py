@@ -1,4 +1,4 @@
-"""The stand-in with the switches of all three catalogues."""
+"""The stand-in with the switches of three catalogues."""
 # ruff: noqa: PLR0917, FBT001, N802
 
 import copy
@@ -10,7 +10,7 @@ from tests.broken.vault import Refused, Reply, Request
 
 
 class Vault(further.Vault):
-    """One deployment. Give it bugs of all catalogues, and variants, by name."""
+    """One deployment. Give it bugs of three catalogues, and variants, by name."""
 
     def _dispatch(self, request: Request, rid: str, now: float, seen: dict[str, Any]) -> Reply:
         if self.bug("etag_stale") and "if-none-match" in request.headers:

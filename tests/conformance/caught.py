@@ -213,6 +213,7 @@ BUG_BY_LAW = {
     "VLT-HOK-07": "hook_revoked_missing",
     "VLT-HOK-08": "hook_refused_update",
     "VLT-CNX-26": "cleared_callable",
+    "VLT-AUT-11": "mapping_open",
     "VLT-ISO-14": "cursor_consumer",
     "VLT-ISO-15": "session_elsewhere",
     "VLT-CNX-27": "resource_view_stale",

@@ -9,6 +9,7 @@ from conformance.laws import LAWS
 from tests.broken.bugs import BUGS, VARIANTS
 from tests.broken.fifth import Vault
 from tests.broken.fifth_bugs import FIFTH
+from tests.broken.fourth_bugs import FOURTH
 from tests.broken.further_bugs import FURTHER
 from tests.broken.mutants import WIRE, judged
 from tests.broken.third_bugs import THIRD
@@ -100,11 +101,11 @@ def test_a_check_catches_its_bug(law: str) -> None:
 
 # what takes a receiver, a port, or the other side
 FOUND_BY_QUICK = {b for b in BUGS if BUGS[b].area == "webhooks"} | WIRE | {"second_app_any_key"}
-KNOWN = {**FURTHER, **THIRD, **FIFTH}
+KNOWN = {**FURTHER, **THIRD, **FOURTH, **FIFTH}
 SMOKED = [b for b in BUGS if b not in FOUND_BY_QUICK and b not in KNOWN]
 # found, and told by another area than the one it is planted in
 TOLD_ELSEWHERE = {"list_one_api", "second_page_bare"}
-SAMPLE = [b for b in FURTHER if b not in FOUND_BY_QUICK][::6]
+SAMPLE = [b for b in (*FURTHER, *FOURTH) if b not in FOUND_BY_QUICK][::6]
 SAMPLE = [b for b in SAMPLE if b not in TOLD_ELSEWHERE]
 SAMPLE += [b for b in FIFTH if b not in FOUND_BY_QUICK][::6]
 PLANTED = [*SMOKED, *SAMPLE]
@@ -118,6 +119,13 @@ def test_smoke_finds_a_planted_bug_and_names_its_area(bug: str) -> None:
     assert ended.causes
     assert ended.causes[0].failure.area == BUGS[bug].area
     assert len(ended.causes) <= 2
+
+
+def test_an_answer_that_a_law_cannot_read_ends_no_run() -> None:
+    _, ended = judged("metadata_text", only=("VLT-CSM-01", "VLT-CSM-02"))
+
+    assert [c.failure.law for c in ended.causes] == ["VLT-ENV-03"]
+    assert "cannot read" in ended.not_judged["VLT-CSM-02"]
 
 
 def test_the_same_seed_sends_the_same_requests() -> None:
