@@ -62,6 +62,7 @@ class Head:
         "base_url",
         "by_name",
         "consumer_id",
+        "content_type",
         "door",
         "has_prefer",
         "has_repeated",
@@ -76,6 +77,7 @@ class Head:
         self.has_repeated = len(by_name) != len(self.pairs)
         self.door = (by_name.get(b"authorization"), by_name.get(_APPLICATION))
         self.consumer_id = text_of(by_name.get(_CONSUMER)) or None
+        self.content_type = by_name.get(b"content-type")
         self.origin = by_name.get(b"origin")
         self.has_prefer = b"prefer" in by_name
         host = by_name.get(b"host")

@@ -122,25 +122,25 @@ class Explainer:
         steps, kind = error.instance_path, error.kind
         path = [*whole.base, *steps]
         keyword = kind.name
-        rule, expected, must = self._rule(tokens, keyword)
+        rule, expected, must, published = self._rule(tokens, keyword)
         hint = None
         if keyword == "enum":
             hint = self._near_miss(error.instance, expected if isinstance(expected, list) else [])
         elif isinstance(kind, ValidationErrorKind.OneOfMultipleValid):
             must = "fits more than one of the alternatives"
             expected = self._alternatives(rule, expected)
-        return self.violation(
-            path,
-            keyword,
-            f"{self.subject(path)} {must}",
-            expected=expected,
-            got=shown(whole.at(steps), map(str, path)),
-            rule=rule,
-            hint=hint,
+        where = _where(path)
+        subject = (where or "the body") if self.location == "body" else self.subject(path)
+        got = shown(whole.at(steps), path)
+        return Violation(
+            self.location, where, keyword, f"{subject} {must}", expected, got, published, hint
         )
 
-    def _ruled(self, tokens: tuple[str, ...], keyword: str) -> tuple[str, Any, str]:
-        """Return the rule at a place of the contract, what it expects, and that as a sentence."""
+    def _ruled(self, tokens: tuple[str, ...], keyword: str) -> tuple[str, Any, str, str]:
+        """Return the rule at a place of the contract, what it expects, and that as a sentence.
+
+        Last comes the rule as it is published.
+        """
         rule = self._pointer(tokens)
         expected = self._expected(rule)
         if keyword == "type":
@@ -152,7 +152,7 @@ class Explainer:
             must = f"must be one of {listed([*few, '…'] if len(choices) > _FEW else few)}"
         else:
             must = _MUST.get(keyword, "breaks the rule " + keyword).format(expected)
-        return rule, expected, must
+        return rule, expected, must, self._published(rule)
 
     def _unknown(
         self, error: ValidationError, names: list[str], path: _Path, tokens: tuple[str, ...]
@@ -167,7 +167,7 @@ class Explainer:
                 "additionalProperties",
                 f"{self.subject(where)} is not a property that the contract has here",
                 expected=f"only {listed(sorted(declared), 'and')}" if declared else "no properties",
-                got=shown(instance.get(name), map(str, where)),
+                got=shown(instance.get(name), where),
                 rule=pointer_of(tokens),
                 hint=f"did you mean {near}?" if near else None,
             )
@@ -210,7 +210,7 @@ class Explainer:
             error.kind.name,
             f"{self.subject(path)} must be {_article(expected)}",
             expected=expected,
-            got=shown(whole.at(error.instance_path), map(str, path)),
+            got=shown(whole.at(error.instance_path), path),
             rule=rule,
         )
 
@@ -278,7 +278,12 @@ def _article(words: Any) -> str:
 
 def _where(path: Iterable[str | int]) -> str:
     """Return the JSON pointer of a place in what was sent, long names cut."""
-    return "".join([f"/{escape(cut(str(step)))}" for step in path])
+    return "".join(map(_step, path))
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _step(step: str | int) -> str:
+    return f"/{escape(cut(str(step)))}"
 
 
 def _short(step: Any) -> str:

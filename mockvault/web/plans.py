@@ -38,6 +38,8 @@ from mockvault.web.writing import Writer, head, headers_of
 logger = logging.getLogger("mockvault")
 
 Handler = Callable[..., Reply]
+REFUSALS, LONGEST_REFUSED = 64, 2_048
+"""Refusals of bodies that a plan keeps, and the bytes of such a body: who errs often errs alike."""
 
 
 @dataclass(slots=True)
@@ -105,6 +107,7 @@ class Plan:
             if "{unified_api}" in segments and "{service_id}" in segments
             else None
         )
+        self._refusals: dict[tuple[bytes | None, bytes | None], Reply] = {}
         self._source = () if source is None else ((b"x-mock-source", source),)
 
     def way(self, method: str, raw_path: bytes, query: bytes, values: tuple[bytes, ...]) -> Way:
@@ -206,7 +209,14 @@ class Plan:
         else:
             call.vault, call.consumer_id = known.vault, known.caller.consumer_id
             if self.takes_body:
-                body, ignored = self._body_of(call, [])
+                said = (asking.content_type, call.content)
+                reply = self._refusals.get(said)
+                if reply is not None:
+                    return reply
+                try:
+                    body, ignored = self._body_of(call, [])
+                except RequestInvalid as reason:
+                    return self._refused(said, reason)
         if call.forced is not None:
             return call.forced
         if body is not None and self._wants_body:
@@ -238,21 +248,29 @@ class Plan:
         parameters = way.parameters
         if parameters is None:
             parameters = self._read(way)
-        found = list(way.found)
-        self._judge.judge_headers(asking.by_name, found)
-        is_good = not found
-        body, ignored = self._body_of(call, found)
-        vault = call.vault
-        if vault is None:
-            vault = call.vault = vault_of_flow(applications, parameters)
+        accepted = parameters
         if self._dropped:
-            parameters = {
+            accepted = {
                 name: value for name, value in parameters.items() if name not in self._dropped
             }
-        known = Known(vault, Caller(call.consumer_id, call.base_url), parameters)
-        if is_good and applications.doors.get(asking.door) is vault:
-            asking.know(way, known)
-        return known, body, ignored
+        found = list(way.found)
+        self._judge.judge_headers(asking.by_name, found)
+        caller, vault = Caller(call.consumer_id, call.base_url), call.vault
+        if not found and vault is not None and applications.doors.get(asking.door) is vault:
+            asking.know(way, Known(vault, caller, accepted))
+        body, ignored = self._body_of(call, found)
+        if vault is None:
+            vault = call.vault = vault_of_flow(applications, parameters)
+        return Known(vault, caller, accepted), body, ignored
+
+    def _refused(self, said: tuple[bytes | None, bytes | None], reason: RequestInvalid) -> Reply:
+        """Return the refusal of a body alone; the same body is refused alike from then on."""
+        reply = invalid(reason)
+        if said[1] is not None and len(said[1]) <= LONGEST_REFUSED:
+            if len(self._refusals) >= REFUSALS:
+                self._refusals.clear()
+            self._refusals[said] = reply
+        return reply
 
     def _body_of(self, call: Call, found: list[Violation]) -> tuple[Any, tuple[str, ...]]:
         """Return the body, and what of it was ignored, where the operation takes one.

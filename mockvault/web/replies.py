@@ -11,6 +11,7 @@ from mockvault.vault.kept import Text
 from mockvault.web.violations import RequestInvalid, UnsupportedMediaType, Violation
 
 JSON = b"application/json"
+_PHRASES = {each.value: each.phrase for each in HTTPStatus}
 ERROR_REF = "https://developers.apideck.com/errors#"
 Header = tuple[bytes, bytes]
 Deliver = Callable[[Any, dict[str, Any], bytes], Awaitable[None]]
@@ -91,12 +92,15 @@ def refusal(
     message: str,
     detail: str | Mapping[str, Any],
     headers: tuple[Header, ...] = (),
+    *,
+    told: str | None = None,
 ) -> Reply:
-    """Answer in the contract's error envelope."""
-    told = detail if isinstance(detail, str) else _sentence(detail)
+    """Answer in the contract's error envelope; `told` is the detail as a sentence."""
+    if told is None:
+        told = detail if isinstance(detail, str) else _sentence(detail)
     content = {
         "status_code": status,
-        "error": HTTPStatus(status).phrase,
+        "error": _PHRASES[status],
         "type_name": type_name,
         "message": message,
         "detail": detail,
@@ -120,6 +124,7 @@ def invalid(reason: RequestInvalid) -> Reply:
         "RequestHeadersValidationError" if has_headers else "RequestValidationError",
         "Invalid Params",
         violations_detail(reason.violations),
+        told=str(reason),
     )
 
 

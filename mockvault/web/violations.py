@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 SHOWN = 80
@@ -49,11 +50,11 @@ class RequestInvalid(Exception):
 
     def __init__(self, violations: Iterable[Violation]) -> None:
         self.violations = tuple(violations)
-        super().__init__("; ".join(violation.message for violation in self.violations))
+        super().__init__("; ".join([violation.message for violation in self.violations]))
 
     @property
     def has_header_violations(self) -> bool:
-        return any(violation.location == "header" for violation in self.violations)
+        return "header" in [violation.location for violation in self.violations]
 
 
 class UnsupportedMediaType(Exception):
@@ -71,7 +72,12 @@ def is_secret(path: Iterable[str | int]) -> bool:
     >>> is_secret(["settings", "instance_url"])
     True
     """
-    return any(isinstance(name, str) and _SECRET.search(name) for name in path)
+    return any(map(_is_secret_name, path))
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _is_secret_name(name: str | int) -> bool:
+    return isinstance(name, str) and _SECRET.search(name) is not None
 
 
 def shown(value: Any, path: Iterable[str | int] = ()) -> Any:

@@ -70,7 +70,7 @@ CALLS = (
         ONE,
         SALESFORCE,
         HEADERS,
-        b'{"enabled": "yes", "settings": []}',
+        f'{{"enabled": "yes {_NUMBER}", "settings": []}}'.encode(),
         400,
     ),
     Call("f", "list all connections", "connectionsAll", "GET", CONNECTIONS, CONNECTIONS, HEADERS),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockvault import presenting
+from mockvault.presenting import connections
 from mockvault.app import MockVault, create_app
 from mockvault.contract import load_contract
 from mockvault.locations import builtin_contract, builtin_overlay
@@ -125,7 +125,7 @@ def test_a_bug_of_ours_is_told_each_time_though_the_answer_is_kept(
     app: MockVault, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.setattr(
-        presenting, "_TEXT_BY_STATE", dict.fromkeys(presenting._TEXT_BY_STATE, b"1")
+        connections, "_TEXT_BY_STATE", dict.fromkeys(connections._TEXT_BY_STATE, b"1")
     )
 
     for times in (1, 2):
