@@ -37,7 +37,7 @@ from conformance.target import (
     TargetUnreachable,
 )
 
-CONFORMS, FAILS, USAGE, UNREACHABLE, STOPPED = 0, 1, 2, 3, 130
+CONFORMS, FAILS, USAGE, UNJUDGED, STOPPED = 0, 1, 2, 3, 130
 # What a run leaves where no --report-dir is given.
 FOLDER = Path(".conformance")
 
@@ -98,9 +98,10 @@ def main() -> None:
 def run(url: str, **options: object) -> None:
     """Judge the deployment at URL.
 
-    Exit codes: 0 it conforms, 1 it does not, 2 usage, 3 no answer or credentials refused, 130
-    stopped by ^C or SIGTERM. The verdict of a run that is stopped, or whose time is spent, is on
-    what it has judged, and says that it is partial.
+    Exit codes: 0 it conforms, 1 it does not, 2 usage, 3 nothing could be judged: no answer,
+    credentials refused, or not one law of those that were asked for; 130 stopped by ^C or SIGTERM.
+    The verdict of a run that is stopped, or whose time is spent, is on what it has judged, and says
+    that it is partial.
     """
     plan = _plan(address(url), options)
     if options["dry_run"]:
@@ -161,8 +162,8 @@ def _stopped_by_signals() -> Iterator[None]:
 
 def _exit_code(ended: RunFinished) -> int:
     if ended.outcome == "interrupted":
-        return UNREACHABLE if "went away" in ended.partial else STOPPED
-    return CONFORMS if ended.outcome == "conforms" else FAILS
+        return UNJUDGED if "went away" in ended.partial else STOPPED
+    return {"conforms": CONFORMS, "fails": FAILS}.get(ended.outcome, UNJUDGED)
 
 
 def _kept(where: Path | None, options: dict[str, object]) -> resuming.Kept | None:
@@ -355,7 +356,10 @@ def explain(law: str) -> None:
 def replay(
     file: Path, url: str | None, times: int, *, allow_writes: bool, **options: str | None
 ) -> None:
-    """Judge a recorded failure again: still there, gone, or flaky."""
+    """Judge a recorded failure again: still there, gone, flaky, or not to be judged here.
+
+    Exit codes: 0 it is gone, 1 it is still there, 2 usage, 3 it could not be judged.
+    """
     try:
         recording = Recording.read(file)
         where = with_leave_to_write(url or recording.base_url, allow_writes=allow_writes)
@@ -367,7 +371,7 @@ def replay(
     except (Unjudgeable, TargetUnreachable) as why:
         _unreachable(why)
     click.echo(f"{recording.law}: {verdict.word} ({verdict.broken} of {verdict.times})")
-    sys.exit(CONFORMS if verdict.broken == 0 else FAILS)
+    sys.exit({"FIXED": CONFORMS, "NOT JUDGED": UNJUDGED}.get(verdict.word, FAILS))
 
 
 @main.command()
@@ -431,4 +435,4 @@ def cleanup(ledger: Path, url: str, **options: str | None) -> None:
 
 def _unreachable(why: Exception) -> NoReturn:
     click.echo(f"conformance: {why}", err=True)
-    sys.exit(UNREACHABLE)
+    sys.exit(UNJUDGED)

@@ -405,7 +405,7 @@ class Run:
         areas = verdicts.areas(causes, self.cases, self.judge.judged)
         spent = self.target.spent if self._round == 1 else ""
         return RunFinished(
-            "interrupted" if stopped else "fails" if causes else "conforms",
+            "interrupted" if stopped else verdicts.outcome(causes, self.cases, self.failures),
             verdicts.level(areas),
             areas,
             tuple(causes),

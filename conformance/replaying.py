@@ -62,11 +62,14 @@ class Recording:
 class Verdict:
     broken: int
     times: int
+    unjudged: int = 0
 
     @property
     def word(self) -> str:
-        """STILL, FIXED or FLAKY."""
-        return "FIXED" if not self.broken else "STILL" if self.broken == self.times else "FLAKY"
+        """STILL, FLAKY, FIXED, or NOT JUDGED where it was not broken, nor kept each time."""
+        if self.broken:
+            return "STILL" if self.broken == self.times else "FLAKY"
+        return "NOT JUDGED" if self.unjudged else "FIXED"
 
 
 def replay_recording(  # noqa: PLR0917 - what a replay needs
@@ -83,7 +86,7 @@ def replay_recording(  # noqa: PLR0917 - what a replay needs
     What it makes is written into a ledger in the folder first, where one is given.
     """
     seed = int(recording.how.get("seed", 1))
-    broken = 0
+    found: list[bool | None] = []
     for _ in range(times):
         profile = considerate(replace(PROFILES["thorough"], seconds=120.0), base_url)
         run_id = run_id_for(seed)
@@ -103,11 +106,11 @@ def replay_recording(  # noqa: PLR0917 - what a replay needs
         run = Run(plan)
         try:
             run.preflight()
-            broken += _broken(recording, run, seed)
+            found.append(_broken(recording, run, seed))
         finally:
             run.clean()
             transport.close()
-    return Verdict(broken, times)
+    return Verdict(found.count(True), times, found.count(None))
 
 
 def _units(recording: Recording) -> frozenset[str] | None:
@@ -115,8 +118,11 @@ def _units(recording: Recording) -> frozenset[str] | None:
     return frozenset({str(unit)}) if unit else None
 
 
-def _broken(recording: Recording, run: Run, seed: int) -> bool:
-    """Whether the promise is broken again: by its history, by its law, or where it was found."""
+def _broken(recording: Recording, run: Run, seed: int) -> bool | None:
+    """Whether the promise is broken again: by its history, by its law, or where it was found.
+
+    None where it could not be judged.
+    """
     run.watch()
     how = recording.how
     if how.get("kind") == "history":
@@ -125,17 +131,17 @@ def _broken(recording: Recording, run: Run, seed: int) -> bool:
     if phase == "laws":
         names = [str(how.get("law") or how.get("unit"))]
         laws = [LAWS[name] for name in names if name in LAWS] or list(LAWS.values())
-        for law in laws:
-            found = judge(law, run.target, seed, run.catalogue).case.failures
-            if _same(recording, (*found, *run.failures)):
-                return True
-        return False
-    if phase not in PHASES:
+        cases = (judge(law, run.target, seed, run.catalogue).case for law in laws)
+    elif phase in PHASES:
+        cases = (case for case in PHASES[phase].run(run.context(phase)))
+    else:
         raise Unreplayable(f"there is no phase {phase!r}")
-    for case in PHASES[phase].run(run.context(phase)):
+    judged = False
+    for case in cases:
         if _same(recording, (*case.failures, *run.failures)):
             return True
-    return False
+        judged |= case.outcome != "not judged"
+    return False if judged else None
 
 
 def _same(recording: Recording, failures: Sequence[Failure]) -> bool:

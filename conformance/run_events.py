@@ -75,7 +75,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class RunFinished:
-    outcome: Literal["conforms", "fails", "interrupted"]
+    outcome: Literal["conforms", "fails", "not judged", "interrupted"]
     level: str
     areas: Mapping[str, str]
     causes: tuple[Cause, ...]

@@ -1,7 +1,7 @@
 """What cases and failures come to: causes, areas, the level reached, and what was exercised."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from conformance.checks import CHECKS
 from conformance.failures import AREAS, LEVEL_BY_AREA, LEVELS, Cause, Failure, grouped
@@ -36,6 +36,17 @@ def areas(
     return {
         a: "fails" if a in broken else "conforms" if a in judged else "not judged" for a in AREAS
     }
+
+
+def outcome(
+    causes: Sequence[Cause], cases: Sequence[CaseJudged], failures: Sequence[Failure]
+) -> Literal["conforms", "fails", "not judged"]:
+    """Return the verdict; a run conforms that has judged something of what it was to judge."""
+    if causes:
+        return "fails"
+    # a failure that is waived, or of a SHOULD, was judged too
+    judged = failures or any(c.outcome != "not judged" for c in cases)
+    return "conforms" if judged else "not judged"
 
 
 def level(areas: Mapping[str, str]) -> str:

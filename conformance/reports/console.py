@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
-from conformance.failures import LEVELS, Cause
+from conformance.failures import Cause
 from conformance.reports.again import alone
 from conformance.reports.exchanges import answered
+from conformance.reports.verdict import found, level
 from conformance.run_events import (
     CaseJudged,
     PhaseStarted,
@@ -21,7 +22,12 @@ from conformance.run_events import (
 from conformance.target import Target
 
 _RED, _GREEN, _YELLOW, _FAINT = "31", "32", "33", "2"
-_COLOUR_BY_OUTCOME = {"conforms": _GREEN, "fails": _RED, "interrupted": _YELLOW}
+_COLOUR_BY_OUTCOME = {
+    "conforms": _GREEN,
+    "fails": _RED,
+    "not judged": _YELLOW,
+    "interrupted": _YELLOW,
+}
 _MARK_BY_STATE = {"conforms": ("✓", _GREEN), "fails": ("✗", _RED), "not judged": ("–", _FAINT)}
 
 
@@ -111,11 +117,9 @@ class Console:
             self._say(f"left behind: remove it by conformance cleanup {path} {url}")
         if ended.partial:
             self._say(f"partial: {ended.partial}; the verdict is on what was judged")
-        known = f"level {ended.level}" if ended.level in LEVELS else "no level reached"
-        count = f"{len(ended.causes)} causes" if len(ended.causes) != 1 else "1 cause"
         outcome = self._tinted(ended.outcome, _COLOUR_BY_OUTCOME[ended.outcome])
         self._say(
-            f"{outcome}: {count}, {known} · {ended.requests} requests in {ended.seconds:.1f} s · seed {ended.seed}"
+            f"{outcome}: {found(ended)}, {level(ended)} · {ended.requests} requests in {ended.seconds:.1f} s · seed {ended.seed}"
         )
 
     def _cover(self, ended: RunFinished) -> None:

@@ -7,6 +7,7 @@ from conformance.failures import AREAS, LEVEL_BY_AREA, LEVELS, Cause
 from conformance.reports.again import alone
 from conformance.reports.exchanges import answered
 from conformance.reports.html_coverage import answers, keywords
+from conformance.reports.verdict import found, level
 from conformance.run_events import CaseJudged, RunEvent, RunFinished, RunStarted
 from conformance.target import Target
 
@@ -58,11 +59,11 @@ def render(events: Sequence[RunEvent], target: Target) -> str:
     if ended.residue:
         told.append(", ".join(f"{name} {count}" for name, count in ended.residue.items()) + ".")
     notes = "".join(f"<p>{escape(note)}</p>" for note in (*told, *ended.notes))
-    verdict = f"{ended.outcome}, level {ended.level}"
+    verdict = f"{ended.outcome}: {found(ended)}, {level(ended)}"
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>Vault conformance: {escape(verdict)}</title><style>{_STYLE}</style></head><body>
-<header><h1>Vault conformance: <span class="{ended.outcome}">{escape(verdict)}</span></h1>
+<header><h1>Vault conformance: <span class="{ended.outcome.replace(" ", "")}">{escape(verdict)}</span></h1>
 <p class="soft">{escape(begun.base_url)} · profile {escape(begun.profile)} · seed {begun.seed} · run {escape(begun.run_id)} ·
 {ended.requests} requests in {ended.seconds:.1f} s</p></header>
 <main>{_areas(ended)}{notes}
@@ -79,13 +80,13 @@ def render(events: Sequence[RunEvent], target: Target) -> str:
 def _areas(ended: RunFinished) -> str:
     """Return the levels with their areas, each a button that filters by it."""
     rows = []
-    for level in LEVELS:
+    for name in LEVELS:
         buttons = "".join(
             f'<button type="button" aria-pressed="false" value="{area}" class="{ended.areas[area].replace(" ", "")}">{area}: {ended.areas[area]}</button>'
             for area in AREAS
-            if LEVEL_BY_AREA[area] == level and area in ended.areas
+            if LEVEL_BY_AREA[area] == name and area in ended.areas
         )
-        rows.append(f"<dt>{level}</dt><dd>{buttons}</dd>")
+        rows.append(f"<dt>{name}</dt><dd>{buttons}</dd>")
     return f'<dl class="areas">{"".join(rows)}</dl>'
 
 

@@ -6,6 +6,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from conformance.failures import Failure
 from conformance.reports.again import alone
 from conformance.reports.exchanges import answered
+from conformance.reports.verdict import NOTHING
 from conformance.run_events import CaseJudged, RunEvent, RunFinished, RunStarted
 from conformance.target import Target
 
@@ -40,12 +41,19 @@ def render(events: Sequence[RunEvent], target: Target) -> str:
         if failure.law not in told:
             test = _test(checks, "checks", failure.area, f"{failure.key} {failure.name}")
             _fail(test, failure, target, begun)
-    if ended and ended.partial:
-        _skip(_test(checks, "run", "", "the run is whole"), f"partial: {ended.partial}")
+    if ended:
+        _tell_of_the_run(checks, ended)
     for suite in suites.values():
         _count(suite, suite.findall("testcase"))
     _count(root, root.findall(".//testcase"))
     return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode")
+
+
+def _tell_of_the_run(suite: Element, ended: RunFinished) -> None:
+    if ended.outcome == "not judged":
+        _skip(_test(suite, "run", "", "the run judged something"), NOTHING)
+    if ended.partial:
+        _skip(_test(suite, "run", "", "the run is whole"), f"partial: {ended.partial}")
 
 
 def _test(suite: Element, phase: str, area: str, name: str) -> Element:

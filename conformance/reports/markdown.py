@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from conformance.failures import Cause
 from conformance.reports.again import alone
 from conformance.reports.exchanges import answered
+from conformance.reports.verdict import found, level
 from conformance.run_events import RunEvent, RunFinished, RunStarted
 from conformance.target import Target
 
@@ -23,7 +24,7 @@ def render(events: Sequence[RunEvent], target: Target) -> str:
     if ended.partial:
         lines += [f"Partial: {ended.partial}. The verdict is on what was judged.", ""]
     lines += [
-        f"Level **{ended.level}** · {len(ended.causes)} causes · {ended.requests} requests in {ended.seconds:.1f} s · seed {ended.seed}",
+        f"{found(ended)}, {level(ended)} · {ended.requests} requests in {ended.seconds:.1f} s · seed {ended.seed}",
         "",
     ]
     for title, causes in (("fails", ended.causes), ("warns", ended.warnings)):

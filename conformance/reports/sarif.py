@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from conformance import __version__
+from conformance.reports.verdict import found, level
 from conformance.run_events import RunEvent, RunFinished
 
 
@@ -33,9 +35,25 @@ def render(events: Sequence[RunEvent]) -> str:
         for c, level in rows
     ]
     driver = {"name": "conformance", "version": __version__, "rules": list(rules.values())}
+    run: dict[str, Any] = {"tool": {"driver": driver}, "results": results}
+    if ended:
+        run["invocations"] = [_invocation(ended)]
     log = {
         "version": "2.1.0",
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "runs": [{"tool": {"driver": driver}, "results": results}],
+        "runs": [run],
     }
     return json.dumps(log, indent=1)
+
+
+def _invocation(ended: RunFinished) -> dict[str, Any]:
+    """Tell whether the run came to a verdict on the whole of what it was to judge."""
+    whole = ended.outcome in {"conforms", "fails"}
+    told = [f"{ended.outcome}: {found(ended)}, {level(ended)}"]
+    told += [f"partial: {ended.partial}"] if ended.partial else []
+    return {
+        "executionSuccessful": whole,
+        "toolExecutionNotifications": [
+            {"level": "note" if whole else "warning", "message": {"text": text}} for text in told
+        ],
+    }

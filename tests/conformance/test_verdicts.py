@@ -1,0 +1,76 @@
+"""What a verdict may claim: nothing that was not judged."""
+
+import json
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.broken.vault import Vault, serve
+from tests.conformance.test_commands import BOTH, KEYS, conformance
+
+NOTHING = "nothing that was asked for could be judged"
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def good() -> Iterator[str]:
+    with serve(Vault()) as url:
+        yield url
+
+
+@pytest.fixture
+def empty() -> Iterator[str]:
+    with serve(Vault(variants=["empty_catalogue"])) as url:
+        yield url
+
+
+def test_a_run_that_judged_nothing_ends_with_3_and_every_report_says_so(empty: str) -> None:
+    only = ["--profile", "smoke", "--only", "VLT-CNX-05", "--report-dir", "out"]
+
+    done = conformance("run", empty, *BOTH, *only)
+
+    texts = {p.name: p.read_text(encoding="utf-8") for p in Path("out").glob("*.*")}
+    suites = ET.fromstring(texts["junit.xml"])  # noqa: S314 - our own report
+    (invocation,) = json.loads(texts["results.sarif"])["runs"][0]["invocations"]
+    ended = json.loads(texts["events.ndjson"].splitlines()[-1])
+    assert done.exit_code == 3, done.output
+    assert f"not judged: {NOTHING}, no level reached (0 of" in done.output
+    assert (suites.get("tests"), suites.get("skipped")) == ("2", "2")
+    assert NOTHING in texts["junit.xml"]
+    assert NOTHING in texts["summary.md"]
+    assert NOTHING in texts["report.html"]
+    assert not invocation["executionSuccessful"]
+    assert NOTHING in invocation["toolExecutionNotifications"][0]["message"]["text"]
+    assert ended["outcome"] == "not judged"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ["--max-requests", "3"],
+        ["--only", "VLT-CSM-01", "--shard", "2/2"],
+        ["--only", "VLT-CSM-01", "--max-time", "0"],
+    ],
+    ids=["no requests left", "an empty shard", "no time"],
+)
+def test_a_run_that_came_to_nothing_does_not_conform(good: str, more: list[str]) -> None:
+    done = conformance("run", good, *BOTH, "--profile", "smoke", *more)
+
+    assert done.exit_code == 3, done.output
+    assert f"not judged: {NOTHING}" in done.output
+
+
+def test_a_failure_that_cannot_be_judged_again_is_not_told_as_fixed(empty: str) -> None:
+    with serve(Vault("update_lost")) as bad:
+        conformance("run", bad, *KEYS, "--profile", "smoke", "--only", "VLT-CNX-05")
+    (file,) = Path(".conformance/failures").glob("VLT-CNX-05*.json")
+
+    done = conformance("replay", str(file), empty, *KEYS)
+
+    assert (done.exit_code, "NOT JUDGED (0 of 3)" in done.output) == (3, True), done.output
