@@ -406,7 +406,7 @@ class Run:
         spent = self.target.spent if self._round == 1 else ""
         return RunFinished(
             "interrupted" if stopped else verdicts.outcome(causes, self.cases, self.failures),
-            verdicts.level(areas),
+            verdicts.level(areas, self.cases),
             areas,
             tuple(causes),
             tuple(verdicts.causes(shoulds)),

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from conformance.checks import CHECKS
 from conformance.failures import AREAS, LEVEL_BY_AREA, LEVELS, Cause, Failure, grouped
 from conformance.laws import LAWS
+from conformance.phases.registry import OF_THE_RUN
 from conformance.run_events import CaseJudged
 from conformance.target import Target
 
@@ -49,14 +50,24 @@ def outcome(
     return "conforms" if judged else "not judged"
 
 
-def level(areas: Mapping[str, str]) -> str:
-    """Return the last level of which every area conforms, and of those before it."""
+def level(areas: Mapping[str, str], cases: Sequence[CaseJudged]) -> str:
+    """Return the last level of which every area conforms, and of those before it.
+
+    An area stands for a level where each of its laws was judged, or could not be judged here.
+    """
+    known = {c.id for c in cases if c.outcome != "not judged" or not _is_of_the_run(c.reason)}
+    lacking = {law.area for law in LAWS.values() if law.id not in known}
     reached = "none"
     for name in LEVELS:
-        if any(areas[a] != "conforms" for a in AREAS if LEVEL_BY_AREA[a] == name):
+        of_it = {a for a in AREAS if LEVEL_BY_AREA[a] == name}
+        if of_it & lacking or any(areas[a] != "conforms" for a in of_it):
             break
         reached = name
     return reached
+
+
+def _is_of_the_run(reason: str) -> bool:
+    return reason.startswith(OF_THE_RUN)
 
 
 def not_judged(cases: Sequence[CaseJudged]) -> dict[str, str]:

@@ -15,6 +15,15 @@ from conformance.second_judge import SecondJudge
 from conformance.target import Target
 
 ENDED = "the run ended"
+READS_ONLY = "it writes, and this run only reads"
+# How reasons begin that lie in the run, not in the deployment: who wants to know can ask again.
+OF_THE_RUN = (
+    ENDED,
+    READS_ONLY,
+    "it met an answer that it cannot read",
+    "a read may create its consumer",
+    "no second application was given",
+)
 
 
 def ended(why: object) -> str:

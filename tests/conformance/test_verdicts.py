@@ -1,13 +1,24 @@
 """What a verdict may claim: nothing that was not judged."""
 
 import json
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.broken.vault import Vault, serve
+from conformance.contract import load
+from conformance.engine import Plan, Run
+from conformance.failures import AREAS
+from conformance.laws import LAWS
+from conformance.laws.world import unreadable
+from conformance.profiles import PROFILES
+from conformance.run_events import CaseJudged
+from conformance.target import WsgiTransport
+from conformance.verdicts import level
+from tests.broken.mutants import APPLICATIONS
+from tests.broken.vault import Clock, Vault, serve
 from tests.conformance.test_commands import BOTH, KEYS, conformance
 
 NOTHING = "nothing that was asked for could be judged"
@@ -74,3 +85,76 @@ def test_a_failure_that_cannot_be_judged_again_is_not_told_as_fixed(empty: str) 
     done = conformance("replay", str(file), empty, *KEYS)
 
     assert (done.exit_code, "NOT JUDGED (0 of 3)" in done.output) == (3, True), done.output
+
+
+ONE_OF_EACH_AREA = tuple({law.area: law.id for law in LAWS.values()}.values())
+GOOD = dict.fromkeys(AREAS, "conforms")
+
+
+def judged(*, but: str = "", reason: str = "") -> list[CaseJudged]:
+    return [
+        CaseJudged(
+            "laws",
+            law.id,
+            law.name,
+            law.area,
+            "not judged" if law.id == but else "passed",
+            reason if law.id == but else "",
+            1,
+            1,
+            0.0,
+        )
+        for law in LAWS.values()
+    ]
+
+
+def test_one_law_of_each_area_makes_no_level_and_the_verdict_says_of_how_many_it_speaks(
+    good: str,
+) -> None:
+    only = [word for law in ONE_OF_EACH_AREA for word in ("--only", law)]
+    phases = ["--phase", "laws", "--phase", "webhooks"]
+
+    done = conformance("run", good, *BOTH, "--profile", "quick", *phases, *only)
+
+    areas = next(line for line in done.output.splitlines() if "✓ auth" in line)
+    found = re.search(rf"no level reached \((\d+) of {len(LAWS)} laws judged\)", done.output)
+    assert areas.count("✓") == len(AREAS)
+    assert found, done.output
+    assert len(AREAS) <= int(found[1]) < 40
+
+
+@pytest.mark.parametrize(
+    ("reason", "reached"),
+    [
+        ("the catalogue has no connector for it", "complete"),
+        ("the run ended: the time is spent", "state"),
+        ("it writes, and this run only reads", "state"),
+        (unreadable(KeyError("x")), "state"),
+    ],
+)
+def test_a_level_stands_where_what_is_not_judged_lies_in_the_deployment(
+    reason: str, reached: str
+) -> None:
+    assert level(GOOD, judged()) == "complete"
+    assert level(GOOD, judged(but="VLT-ISO-01", reason=reason)) == reached
+    assert level(GOOD, [c for c in judged() if c.id != "VLT-ISO-01"]) == "state"
+
+
+def test_isolation_that_nobody_could_look_at_makes_no_level_of_security() -> None:
+    vault = Vault(clock=Clock(real=False))
+    plan = Plan(
+        load(),
+        WsgiTransport(vault),
+        "http://in-process",
+        APPLICATIONS[:1],
+        PROFILES["smoke"],
+        1,
+        "one001",
+        clock=vault.clock,
+    )
+
+    ended = Run(plan).execute()
+
+    assert ended.outcome == "conforms"
+    assert ended.areas["isolation"] == "conforms"
+    assert ended.level == "state"
