@@ -2,7 +2,18 @@
 
 from collections.abc import Sequence
 
-from conformance.target import BudgetSpent, GuardRefused, Principal, Target, TargetUnreachable
+from conformance.failures import Answer
+from conformance.target import (
+    BudgetSpent,
+    GuardRefused,
+    Overdue,
+    Principal,
+    Target,
+    TargetUnreachable,
+)
+
+# So many calls may wait in vain for their answers before nothing more is asked.
+MOST_OVERDUE = 4
 
 
 def clean(
@@ -18,18 +29,30 @@ def clean(
     application_by_id = {a.id: a for a in target.applications}
     people = [Principal(application_by_id[a], c) for a, c in made if a in application_by_id]
     deleted: dict[Principal, bool] = {}
+    ask = _Asking(target)
     for _ in range(2):  # the first call after an interruption may fail with what was interrupted
         for who in [p for p in people if p not in deleted]:
-            try:
-                deleted[who] = target.call("consumersDelete", who).answer.is_good
-            except (TargetUnreachable, GuardRefused, BudgetSpent):
-                continue
+            if answer := ask("consumersDelete", who):
+                deleted[who] = answer.is_good
     for who, is_deleted in deleted.items():  # after all of them: where reads lag, one wait will do
-        try:
-            after = target.call("consumersOne", who).answer
-        except (TargetUnreachable, GuardRefused, BudgetSpent):
-            continue
-        if after.is_refusal and after.status not in {401, 429}:
+        after = ask("consumersOne", who)
+        if after and after.is_refusal and after.status not in {401, 429}:
             found["residue"] -= 1
             found["deleted" if is_deleted else "absent"] += 1
     return found
+
+
+class _Asking:
+    """Calls that may go wrong, until too many have waited in vain."""
+
+    def __init__(self, target: Target) -> None:
+        self._target, self._overdue = target, 0
+
+    def __call__(self, operation_id: str, who: Principal) -> Answer | None:
+        if self._overdue >= MOST_OVERDUE:
+            return None
+        try:
+            return self._target.call(operation_id, who).answer
+        except (TargetUnreachable, GuardRefused, BudgetSpent) as why:
+            self._overdue += isinstance(why, Overdue)
+            return None

@@ -16,7 +16,7 @@ from conformance.contract import Contract
 from conformance.coverage import Book, keywords
 from conformance.failures import Exchange, Failure
 from conformance.laws.world import Connector
-from conformance.phases import PHASES, Context, sent
+from conformance.phases import PHASES, Context, robustness, sent
 from conformance.phases.promises import FURTHER, known
 from conformance.profiles import Profile
 from conformance.run_events import (
@@ -319,6 +319,7 @@ class Run:
         """Judge every answer from now on."""
         if self._judge_answer not in self.target.listeners:
             self.target.listeners.append(self._judge_answer)
+            self.target.overdue.append(self._judge_overdue)
 
     def _broken(self) -> frozenset[str]:
         return frozenset(f.law for f in self.failures)
@@ -328,14 +329,21 @@ class Run:
         if self.second.can_judge(exchange) and (told := self.second.problem(exchange)):
             context, expected = self.context(), "an answer that openapi-core accepts"
             found.append(sent.failure(sent.SECOND, context, exchange, expected, told))
+        self._find(found)
+        return tuple(dict.fromkeys(f.law for f in found))
+
+    def _judge_overdue(self, exchange: Exchange) -> None:
+        self._find([robustness.overdue(exchange)])
+
+    def _find(self, found: Sequence[Failure]) -> None:
+        """Keep what was found on the way, and what was being judged then."""
+        unit = self.target.judging()
+        for failure in found:
+            if unit and isinstance(failure.replay, dict):
+                failure.replay["unit"] = unit
         if found:
-            unit = self.target.judging()
-            for failure in found:
-                if unit and isinstance(failure.replay, dict):
-                    failure.replay["unit"] = unit
             with self._lock:
                 self._untold += self._keep(found)
-        return tuple(dict.fromkeys(f.law for f in found))
 
     def _keep(self, failures: Sequence[Failure]) -> list[Failure]:
         kept = []
@@ -372,6 +380,7 @@ class Run:
         kept = target.deadline, target.profile
         target.deadline = None
         target.listeners.clear()
+        target.overdue.clear()
         target.profile = replace(target.profile, max_requests=10**9)
         found: dict[str, int] = {}
         try:

@@ -19,6 +19,7 @@ from conformance.curl import command
 from conformance.failures import Answer, Exchange, Request
 from conformance.profiles import Profile
 from conformance.redaction import Secrets
+from conformance.timely import TimelyResponse, keep_until
 
 UNSET: Any = object()
 # What these read follows from every call of a consumer, reads included.
@@ -27,6 +28,10 @@ TRACES = frozenset({"logsAll", "consumersOne", "consumersAll", "consumerRequestC
 
 class TargetUnreachable(Exception):
     """Nobody answers at the address."""
+
+
+class Overdue(TargetUnreachable):
+    """An answer was not whole in time."""
 
 
 class GuardRefused(Exception):
@@ -90,7 +95,10 @@ class Transport(Protocol):
 
 
 class HttpTransport:
-    """Keep-alive connections of the standard library, one a thread: every byte is ours."""
+    """Keep-alive connections of the standard library, one a thread: every byte is ours.
+
+    The timeout is that of a whole exchange, from the first byte sent to the last one read.
+    """
 
     def __init__(self, base_url: str, timeout: float = 30.0) -> None:
         parts = urlsplit(base_url)
@@ -115,17 +123,22 @@ class HttpTransport:
                 )
             else:
                 found = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
+            found.response_class = TimelyResponse
             self._local.connection = found
             self._open.append(found)
         return found
 
     def exchange(self, request: Request) -> Answer:
         """Send one request; once more where an idle connection was closed meanwhile."""
+        until = time.monotonic() + self._timeout
         for last in (False, True):
             connection = self._connection()
             started = time.perf_counter()
             fresh = connection.sock is None
             try:
+                if connection.sock is None:
+                    connection.connect()
+                keep_until(connection.sock, until)
                 target = self._prefix + request.path
                 if request.query:
                     target += "?" + urlencode(request.query)
@@ -136,11 +149,14 @@ class HttpTransport:
                 if body is not None or request.method in {"POST", "PATCH", "PUT"}:
                     connection.putheader("content-length", str(len(body or b"")))
                 connection.endheaders(body or None)
+                keep_until(connection.sock, until)
                 response = connection.getresponse()
                 payload = response.read()
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
-                if last or fresh or isinstance(error, TimeoutError):
+                if isinstance(error, TimeoutError):
+                    raise Overdue(f"no whole answer within {self._timeout:g} s") from error
+                if last or fresh:
                     raise TargetUnreachable(f"{type(error).__name__}: {error}") from error
                 continue
             headers = {name.lower(): value for name, value in response.getheaders()}
@@ -315,6 +331,7 @@ class Target:
         self.observed: dict[tuple[str, int], int] = {}
         self.exercised: dict[str, set[str]] = {}
         self.listeners: list[Callable[[Exchange], tuple[str, ...]]] = []
+        self.overdue: list[Callable[[Exchange], None]] = []
         self.observers: list[Callable[[Operation, Exchange], None]] = []
         self._lock = threading.Lock()
         self._last_write = -1e9
@@ -384,14 +401,14 @@ class Target:
         operation = self.contract.operations.get(operation_id)
         self._guard(operation, request)
         self._pace(operation)
-        answer = self.transport.exchange(request)
+        answer = self._exchange(operation_id, request)
         for _ in range(7):
             if answer.status not in {429, 503} or "retry-after" not in answer.headers:
                 break
             self.clock.sleep(_retry_after(answer.headers["retry-after"]))
             self._count()
             self._pace(operation)
-            answer = self.transport.exchange(request)
+            answer = self._exchange(operation_id, request)
         if operation is None or operation.writes:
             self._last_write = self.clock.now()
         elif operation.needs_consumer and operation_id not in TRACES:
@@ -404,6 +421,16 @@ class Target:
             if broke:
                 return replace(exchange, broke=tuple(broke))
         return exchange
+
+    def _exchange(self, operation_id: str, request: Request) -> Answer:
+        started = time.perf_counter()
+        try:
+            return self.transport.exchange(request)
+        except Overdue:
+            none = Answer(0, {}, b"", time.perf_counter() - started)
+            for listener in self.overdue:
+                listener(Exchange(operation_id, request, none))
+            raise
 
     def follow(self, url: str) -> Request:
         """Return the request for a link of the target itself."""

@@ -3,16 +3,18 @@
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from conformance.laws import LAWS, Law
 from conformance.laws.angles import STRAIGHT, Angle
 from conformance.laws.world import UNREADABLE, Connector, NotJudged, World, unreadable
+from conformance.phases import robustness
 from conformance.phases.registry import READS_ONLY, Context, ended, phase, unjudged
 from conformance.run_events import CaseJudged, Outcome
 from conformance.target import (
     BudgetSpent,
     GuardRefused,
+    Overdue,
     Target,
     TargetUnreachable,
     WallClock,
@@ -102,6 +104,8 @@ def judge(  # noqa: PLR0917 - what a world is made of
             f" (after {last.operation_id})" if last else ""
         )
         world.expect(False, "no answer", "an answer", str(why))
+        if isinstance(why, Overdue):  # which is told for itself
+            world.failures[-1] = replace(world.failures[-1], blames=(robustness.LATE,))
     if world.failures:
         outcome = "failed"
     elif reason or not world.judged:

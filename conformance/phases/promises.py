@@ -39,6 +39,13 @@ FURTHER = {
             "guide: connection states; the reference model (documented)",
         ),
         Promise(robustness.LAW, "limits", robustness.PROMISE, "robustness", "RFC 9112"),
+        Promise(
+            robustness.LATE,
+            "limits",
+            robustness.IN_TIME,
+            "laws, examples, coverage, stateful, robustness, webhooks, turned, fuzzing, links",
+            robustness.ANSWERS,
+        ),
     )
 }
 

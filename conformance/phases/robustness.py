@@ -10,9 +10,13 @@ from conformance.failures import Answer, Exchange, Failure, Request
 from conformance.phases.registry import Context, ended, phase
 from conformance.run_events import CaseJudged, Outcome
 from conformance.target import BudgetSpent, HttpTransport, Principal, TargetUnreachable
+from conformance.timely import keep_until
 
 LAW = "VLT-ROB-01"
+LATE = "VLT-ROB-02"
 PROMISE = "Broken HTTP is refused or dropped in time, and the next request is served."
+IN_TIME = "Every answer is whole in time: none is held back, and none drips on without an end."
+ANSWERS = "responses of each operation: one that does not end is none (contract)"
 _SECONDS = 8.0
 
 
@@ -62,8 +66,9 @@ def _send(url: str, wire: bytes) -> tuple[int, float]:
             )
             stream.sendall(wire)
             stream.shutdown(socket.SHUT_WR)
-            line = b""
+            line, until = b"", time.monotonic() + _SECONDS
             while b"\n" not in line and len(line) < 4000:
+                keep_until(stream, until)
                 part = stream.recv(4000)
                 if not part:
                     break
@@ -75,6 +80,22 @@ def _send(url: str, wire: bytes) -> tuple[int, float]:
     words = line.split(None, 2)
     status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
     return status, time.perf_counter() - begun
+
+
+def overdue(exchange: Exchange) -> Failure:
+    """Return the failure of an answer that was not whole in time, whatever asked for it."""
+    return Failure(
+        LATE,
+        "answers are whole in time",
+        "limits",
+        IN_TIME,
+        "a whole answer in time",
+        f"none after {exchange.answer.seconds:.1f} s",
+        ANSWERS,
+        operation=exchange.operation_id,
+        exchanges=(exchange,),
+        replay={"kind": "case"},
+    )
 
 
 def _can_judge(context: Context) -> bool:
