@@ -105,6 +105,8 @@ class Exchange:
     request: Request
     answer: Answer
     broke: tuple[str, ...] = ()
+    began: float = 0.0
+    """When it was sent, in seconds since 1970."""
 
 
 @dataclass(frozen=True)

@@ -182,6 +182,7 @@ def _failure(row: Mapping[str, Any]) -> Failure:
                 x["answer"]["seconds"],
             ),
             tuple(x["broke"]),
+            float(x["began"]),
         )
         for x in row["exchanges"]
     )

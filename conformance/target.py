@@ -64,7 +64,7 @@ class Principal:
 
 class Clock(Protocol):
     def now(self) -> float:
-        """Return the time in seconds."""
+        """Return the time in seconds since 1970; it never goes back."""
         ...
 
     def sleep(self, seconds: float) -> None:
@@ -73,11 +73,14 @@ class Clock(Protocol):
 
 
 class WallClock:
-    """The time of the machine."""
+    """The time of the machine as it was at first, and what has passed since."""
+
+    def __init__(self) -> None:
+        self._began = time.time() - time.monotonic()
 
     def now(self) -> float:
-        """Return the time in seconds."""
-        return time.monotonic()
+        """Return the time in seconds since 1970, whatever is done to the machine's clock."""
+        return self._began + time.monotonic()
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -401,19 +404,19 @@ class Target:
         operation = self.contract.operations.get(operation_id)
         self._guard(operation, request)
         self._pace(operation)
-        answer = self._exchange(operation_id, request)
+        exchange = self._exchange(operation_id, request)
         for _ in range(7):
-            if answer.status not in {429, 503} or "retry-after" not in answer.headers:
+            headers = exchange.answer.headers
+            if exchange.answer.status not in {429, 503} or "retry-after" not in headers:
                 break
-            self.clock.sleep(_retry_after(answer.headers["retry-after"]))
+            self.clock.sleep(_retry_after(headers["retry-after"]))
             self._count()
             self._pace(operation)
-            answer = self._exchange(operation_id, request)
+            exchange = self._exchange(operation_id, request)
         if operation is None or operation.writes:
             self._last_write = self.clock.now()
         elif operation.needs_consumer and operation_id not in TRACES:
             self._last_trace = self.clock.now()
-        exchange = Exchange(operation_id, request, answer)
         if operation is not None:
             self._observe(operation, exchange)
         if not quiet:
@@ -422,15 +425,16 @@ class Target:
                 return replace(exchange, broke=tuple(broke))
         return exchange
 
-    def _exchange(self, operation_id: str, request: Request) -> Answer:
-        started = time.perf_counter()
+    def _exchange(self, operation_id: str, request: Request) -> Exchange:
+        began, started = self.clock.now(), time.perf_counter()
         try:
-            return self.transport.exchange(request)
+            answer = self.transport.exchange(request)
         except Overdue:
             none = Answer(0, {}, b"", time.perf_counter() - started)
             for listener in self.overdue:
-                listener(Exchange(operation_id, request, none))
+                listener(Exchange(operation_id, request, none, began=began))
             raise
+        return Exchange(operation_id, request, answer, began=began)
 
     def follow(self, url: str) -> Request:
         """Return the request for a link of the target itself."""

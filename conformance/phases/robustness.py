@@ -120,6 +120,7 @@ def judge_robustness(context: Context) -> Iterator[CaseJudged]:
         if not context.wanted(f"{LAW} {aspect}"):
             continue
         begun = time.perf_counter()
+        sent = target.clock.now()
         status, seconds = _send(target.base_url, wire)
         target.requests += 1
         wrong = ""
@@ -140,7 +141,9 @@ def judge_robustness(context: Context) -> Iterator[CaseJudged]:
         failures: tuple[Failure, ...] = ()
         if wrong:
             shown = Request("GET", "/vault/consumers", (("limit", "1"),))
-            exchange = Exchange("consumersAll", shown, Answer(max(status, 0), {}, b"", seconds))
+            exchange = Exchange(
+                "consumersAll", shown, Answer(max(status, 0), {}, b"", seconds), began=sent
+            )
             failures = (
                 Failure(
                     LAW,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -46,7 +47,9 @@ def _entry(exchange: Exchange, target: Target, comment: str) -> dict[str, Any]:
     if request.body is not None:
         sent["postData"] = {"mimeType": request.header("content-type") or "", "text": body}
     return {
-        "startedDateTime": "1970-01-01T00:00:00.000Z",
+        "startedDateTime": datetime.fromtimestamp(exchange.began, UTC).isoformat(
+            timespec="milliseconds"
+        ),
         "time": milliseconds,
         "comment": comment,
         "request": sent,

@@ -9,6 +9,7 @@ import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,22 @@ def test_har_holds_whole_addresses(out: Path) -> None:
     assert any(entry["request"]["queryString"] for entry in entries)
     for entry in entries:
         assert bool(entry["request"]["queryString"]) == ("?" in entry["request"]["url"])
+
+
+def test_har_tells_when_each_exchange_began_and_how_long_it_took(bad: str) -> None:
+    before = datetime.now(UTC) - timedelta(milliseconds=1)
+    only = ["--only", "VLT-CNX-05", "--report-dir", "timed"]
+    conformance("run", bad, *BOTH, "--profile", "smoke", *only)
+    after = datetime.now(UTC)
+
+    text = Path("timed/failures.har").read_text(encoding="utf-8")
+    entries = json.loads(text)["log"]["entries"]
+    began = [datetime.fromisoformat(entry["startedDateTime"]) for entry in entries]
+
+    assert len(entries) > 1
+    assert all(before <= moment <= after for moment in began)
+    assert began == sorted(began)
+    assert all(0 < entry["time"] < 10_000 for entry in entries)
 
 
 def test_the_schema_of_events_refuses_what_is_none(out: Path) -> None:
