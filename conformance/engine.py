@@ -438,7 +438,10 @@ class Run:
 
     def _beyond(self) -> list[str]:
         names = ", ".join(self.plan.contract.beyond)
-        return [f"not called, for want of what their paths ask for: {names}"] if names else []
+        told = [f"not called, for want of what their paths ask for: {names}"] if names else []
+        if not self.plan.profile.may_write and not self.plan.consumer:
+            told.append("a run that only reads judges next to nothing without --consumer ID")
+        return told
 
     def _judged(self) -> set[str]:
         """Return the ids of what was judged: laws, checks, and the promises of other phases."""

@@ -92,7 +92,8 @@ def test_a_run_without_a_consumer_of_its_own_reads_none() -> None:
 
     ended = live(vault, writes=False).execute()
 
-    assert ended.outcome == "conforms"
+    assert ended.outcome == "not judged"
+    assert "--consumer ID" in " ".join(ended.notes)
     assert set(vault.world["mock-app"]) == {"test-consumer", "somebody"}
 
 
