@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -17,9 +17,11 @@ from conformance import __version__, contract, folder, profiles, resuming, waive
 from conformance.asking import address, applications, credentials, other_side, with_leave_to_write
 from conformance.checks import CHECKS
 from conformance.cleaning import clean
+from conformance.crashes import Command
 from conformance.differences import Side, compare
 from conformance.engine import Plan, Run, run_id_for
 from conformance.explaining import explained, of_group, suggestion
+from conformance.folder import FOLDER
 from conformance.laws import LAWS
 from conformance.phases import PHASES
 from conformance.phases.promises import FURTHER, known
@@ -38,8 +40,6 @@ from conformance.target import (
 )
 
 CONFORMS, FAILS, USAGE, UNJUDGED, STOPPED = 0, 1, 2, 3, 130
-# What a run leaves where no --report-dir is given.
-FOLDER = Path(".conformance")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -48,7 +48,7 @@ def main() -> None:
     """Judge a deployment of the Vault API by its contract and its behaviour."""
 
 
-@main.command()
+@main.command(cls=Command)
 @click.argument("url")
 @credentials
 @click.option(
@@ -63,7 +63,11 @@ def main() -> None:
 )
 @click.option("--phase", "phases", multiple=True, help="Run only this phase.")
 @click.option("--shard", default="1/1", show_default=True, help="Judge a part of the laws: 2/4.")
-@click.option("--report-dir", type=click.Path(path_type=Path), help="Write all reports here.")
+@click.option(
+    "--report-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write all reports here.",
+)
 @click.option("--consumer", help="A consumer of yours that reads may use.")
 @click.option(
     "--allow-writes", is_flag=True, help="Let a live run write, under consumers of its own."
@@ -99,9 +103,9 @@ def run(url: str, **options: object) -> None:
     """Judge the deployment at URL.
 
     Exit codes: 0 it conforms, 1 it does not, 2 usage, 3 nothing could be judged: no answer,
-    credentials refused, or not one law of those that were asked for; 130 stopped by ^C or SIGTERM.
-    The verdict of a run that is stopped, or whose time is spent, is on what it has judged, and says
-    that it is partial.
+    credentials refused, or not one law of those that were asked for; 70 the tester broke; 130
+    stopped by ^C or SIGTERM. The verdict of a run that is stopped, or whose time is spent, is on
+    what it has judged, and says that it is partial.
     """
     plan = _plan(address(url), options)
     if options["dry_run"]:
@@ -127,15 +131,25 @@ def run(url: str, **options: object) -> None:
             runner.go_on_from(kept.former, left)
         runner.listen(resuming.Journal(runner, where, goes_on=kept is not None))
     with _stopped_by_signals():
-        try:
-            ended = runner.execute()
-        except Unjudgeable as why:
-            _unreachable(why)
+        ended = _executed(runner, seen, where)
         if where is not None:
             folder.write(where, seen, runner.target)
         elif ended.causes or runner.first:
             folder.record(FOLDER, ended, runner.target, keep=bool(plan.phases))
     sys.exit(_exit_code(ended))
+
+
+def _executed(runner: Run, seen: Sequence[RunEvent], where: Path | None) -> RunFinished:
+    """Return the verdict; where the tester breaks, write down what it found until then."""
+    try:
+        return runner.execute()
+    except Unjudgeable as why:
+        _unreachable(why)
+    except Exception:
+        if where is not None:
+            with suppress(Exception):  # what broke first is what is told
+                folder.write(where, seen, runner.target)
+        raise
 
 
 class Stopped(KeyboardInterrupt):
@@ -306,7 +320,7 @@ def _print_plan(plan: Plan) -> None:
     click.echo(f"seed       {plan.seed}")
 
 
-@main.command("list")
+@main.command("list", cls=Command)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_(*, as_json: bool) -> None:
     """Show the phases, checks and laws."""
@@ -333,7 +347,7 @@ def list_(*, as_json: bool) -> None:
         click.echo(f"  {law.id}  {law.area:<12} {law.level:<6} {law.name}")
 
 
-@main.command()
+@main.command(cls=Command)
 @click.argument("law")
 def explain(law: str) -> None:
     """Tell what a law or check promises, why, and where it is written.
@@ -347,7 +361,7 @@ def explain(law: str) -> None:
     click.echo(told)
 
 
-@main.command()
+@main.command(cls=Command)
 @click.argument("file", type=click.Path(exists=True, path_type=Path))
 @click.argument("url", required=False)
 @credentials
@@ -374,7 +388,7 @@ def replay(
     sys.exit({"FIXED": CONFORMS, "NOT JUDGED": UNJUDGED}.get(verdict.word, FAILS))
 
 
-@main.command()
+@main.command(cls=Command)
 @click.argument("a")
 @click.argument("b")
 @credentials
@@ -402,7 +416,7 @@ def diff(a: str, b: str, seed: int, *, allow_writes: bool, **options: str | None
     sys.exit(FAILS if rows else CONFORMS)
 
 
-@main.command()
+@main.command(cls=Command)
 @click.argument("ledger", type=click.Path(exists=True, path_type=Path))
 @click.argument("url")
 @credentials

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from conformance import __version__, preflight, verdicts
@@ -124,6 +125,7 @@ class Run:
         self.first: tuple[str, ...] = ()
         self.first_failure: tuple[int, float] | None = None
         self.before_cleaning: Callable[[RunFinished], None] | None = None
+        self._crash: Exception | None = None
         self._round = 1
         self._former = Former()
         self._left: Mapping[str, Sequence[tuple[str, str]]] = {}
@@ -167,7 +169,10 @@ class Run:
         self.catalogue = preflight.look(self.target, self.plan.seed)
 
     def execute(self) -> RunFinished:
-        """Run the phases and return the verdict, on a part of the plan where the run is stopped."""
+        """Run the phases and return the verdict, on a part of the plan where the run is stopped.
+
+        What breaks in the tester itself is raised when the verdict is told and all is cleaned up.
+        """
         plan = self.plan
         phases = plan.phases or plan.profile.phases
         self._started = time.perf_counter()
@@ -186,15 +191,38 @@ class Run:
             stopped = f"the deployment went away: {why}"
         except BudgetSpent:
             pass  # the target says what is spent
+        except preflight.Unjudgeable:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is raised again when all else is done
+            self._crash = error
         finally:
-            if stopped and self.before_cleaning and self.target.ledger.made:
-                self.before_cleaning(self._verdict(stopped))
-            with contextlib.suppress(KeyboardInterrupt):  # what is left then is counted as left
-                self.clean()
-            self.target.transport.close()
-        ended = self._verdict(stopped)
-        self._emit(ended)
+            self._end(stopped)
+        ended = self._verdict(stopped or self._broken_off)
+        for listener in self._listeners:
+            self._attempt(partial(listener, ended))
+        if self._crash is not None:
+            raise self._crash
         return ended
+
+    def _end(self, stopped: str) -> None:
+        """Tell a run that is stopped, and take away what it made, whatever goes wrong."""
+        why = stopped or self._broken_off
+        if why and (tell := self.before_cleaning) and self.target.ledger.made:
+            self._attempt(lambda: tell(self._verdict(why)))
+        with contextlib.suppress(KeyboardInterrupt):  # what is left then is counted as left
+            self._attempt(self.clean)
+        self.target.transport.close()
+
+    def _attempt(self, step: Callable[[], object]) -> None:
+        """Take a step that must not keep the next ones from being taken."""
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001 - it is raised again when all else is done
+            self._crash = self._crash or error
+
+    @property
+    def _broken_off(self) -> str:
+        return f"the tester broke: {self._crash!r}" if self._crash else ""
 
     def _begin(self, phases: Sequence[str]) -> None:
         plan = self.plan

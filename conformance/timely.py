@@ -36,9 +36,10 @@ class TimelyResponse(HTTPResponse):
             self.fp = io.BufferedReader(_Source(sock, raw, time.monotonic() + seconds))
 
 
-def keep_until(stream: socket.socket, until: float) -> None:
+def keep_until(stream: socket.socket | None, until: float) -> None:
     """Let the next step on a socket last until a moment; raises `TimeoutError` where it is past."""
     left = until - time.monotonic()
     if left <= 0:
         raise TimeoutError("the time is over")
-    stream.settimeout(left)
+    if stream is not None:
+        stream.settimeout(left)

@@ -9,6 +9,7 @@ import yaml
 from click.testing import CliRunner
 
 from conformance.cli import CONFORMS, FAILS, STOPPED, UNJUDGED, USAGE, main
+from conformance.crashes import BROKEN
 from conformance.profiles import PROFILES
 from conformance.waivers import read
 from tests.broken.vault import Vault, serve
@@ -66,7 +67,7 @@ def test_the_table_of_profiles_and_of_exit_codes_are_those_of_the_tester() -> No
 
     assert {row for row in rows if row in PROFILES} == set(PROFILES)
     codes = {int(row) for row in rows if row.isdigit()}
-    assert codes == {CONFORMS, FAILS, USAGE, UNJUDGED, STOPPED}
+    assert codes == {CONFORMS, FAILS, USAGE, UNJUDGED, BROKEN, STOPPED}
 
 
 def test_the_waiver_of_the_tutorial_can_be_read(tmp_path: Path) -> None:
