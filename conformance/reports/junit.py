@@ -45,6 +45,8 @@ def render(events: Sequence[RunEvent], target: Target) -> str:
         _tell_of_the_run(checks, ended)
     for suite in suites.values():
         _count(suite, suite.findall("testcase"))
+        skipped = len(suite.findall("testcase/skipped"))
+        suite.set("skipped", str(skipped))  # which the schema does not know of them all
     _count(root, root.findall(".//testcase"))
     return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode")
 
@@ -95,7 +97,6 @@ def _count(element: Element, tests: list[Element]) -> None:
     element.set("tests", str(len(tests)))
     element.set("failures", str(sum(t.find("failure") is not None for t in tests)))
     element.set("errors", "0")
-    element.set("skipped", str(sum(t.find("skipped") is not None for t in tests)))
     element.set("time", f"{sum(float(t.get('time', 0)) for t in tests):.3f}")
 
 

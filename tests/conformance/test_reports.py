@@ -105,7 +105,8 @@ def test_junit_tells_each_cause_once_and_counts_right(out: Path) -> None:
         tests = list(suite.iter("testcase"))
         assert suite.get("tests") == str(len(tests))
         assert suite.get("failures") == str(len(list(suite.iter("failure"))))
-        assert suite.get("skipped") == str(len(list(suite.iter("skipped"))))
+        skipped = None if suite is root else str(len(list(suite.iter("skipped"))))
+        assert suite.get("skipped") == skipped
         assert float(suite.get("time", "")) == pytest.approx(
             sum(float(test.get("time", "")) for test in tests), abs=0.01
         )

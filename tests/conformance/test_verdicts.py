@@ -52,7 +52,7 @@ def test_a_run_that_judged_nothing_ends_with_3_and_every_report_says_so(empty: s
     ended = json.loads(texts["events.ndjson"].splitlines()[-1])
     assert done.exit_code == 3, done.output
     assert f"not judged: {NOTHING}, no level reached (0 of" in done.output
-    assert (suites.get("tests"), suites.get("skipped")) == ("2", "2")
+    assert len(list(suites.iter("skipped"))) == len(list(suites.iter("testcase"))) == 2
     assert NOTHING in texts["junit.xml"]
     assert NOTHING in texts["summary.md"]
     assert NOTHING in texts["report.html"]
