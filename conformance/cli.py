@@ -91,7 +91,12 @@ def main() -> None:
 )
 @click.option("--baseline", type=click.Path(path_type=Path), help="Known failures, one id a line.")
 @click.option("--new-only", is_flag=True, help="Fail only for what the baseline does not know.")
-@click.option("--strict", is_flag=True, help="Fail for SHOULD as for MUST.")
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Fail for SHOULD as for MUST, which warns otherwise"
+    f" (SHOULD: {sum(not law.must for law in LAWS.values())} of {len(LAWS)} laws).",
+)
 @click.option("--spec", help="Another file of the contract.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and send nothing.")
 @click.option("--stop-first", is_flag=True, help="Stop after the first law that fails.")

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,6 +13,7 @@ import pytest
 
 from conformance.asking import address
 from conformance.differences import Side, compare
+from conformance.laws import LAWS
 from conformance.profiles import PROFILES, considerate
 from conformance.target import WsgiTransport
 from conformance.waivers import WaiversUnreadable, read, read_baseline
@@ -187,6 +189,28 @@ def test_the_beginning_of_an_id_is_answered_with_all_that_begin_so() -> None:
 
     assert done.exit_code == 0
     assert done.output.startswith("VLT-ENV-01  ")
+
+
+def test_the_help_tells_how_many_laws_strict_is_for() -> None:
+    listed = json.loads(conformance("list", "--json").output)
+    laws = [row["level"] for row in listed if row["id"] in LAWS]
+
+    text = " ".join(conformance("run", "--help").output.split())
+
+    assert f"(SHOULD: {laws.count('SHOULD')} of {len(laws)} laws)" in text
+
+
+def test_a_law_that_should_be_kept_warns_and_fails_where_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(LAWS, "VLT-CNX-05", replace(LAWS["VLT-CNX-05"], must=False))
+    only = ["--profile", "smoke", "--only", "VLT-CNX-05"]
+    with serve(Vault("update_lost")) as url:
+        lax = conformance("run", url, *BOTH, *only)
+        strict = conformance("run", url, *BOTH, *only, "--strict")
+
+    assert (lax.exit_code, "WARN VLT-CNX-05" in lax.output) == (0, True), lax.output
+    assert (strict.exit_code, "FAIL VLT-CNX-05" in strict.output) == (1, True), strict.output
 
 
 def test_what_other_phases_promise_is_explained_too() -> None:

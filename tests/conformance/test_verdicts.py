@@ -88,7 +88,7 @@ def test_a_failure_that_cannot_be_judged_again_is_not_told_as_fixed(empty: str) 
 
 
 ONE_OF_EACH_AREA = tuple({law.area: law.id for law in LAWS.values()}.values())
-GOOD = dict.fromkeys(AREAS, "conforms")
+GOOD: dict[str, str] = dict.fromkeys(AREAS, "conforms")
 
 
 def judged(*, but: str = "", reason: str = "") -> list[CaseJudged]:
