@@ -149,6 +149,8 @@ def _executed(runner: Run, seen: Sequence[RunEvent], where: Path | None) -> RunF
     try:
         return runner.execute()
     except Unjudgeable as why:
+        if where is not None:
+            folder.write(where, runner.refused(why), runner.target)
         _unreachable(why)
     except Exception:
         if where is not None:

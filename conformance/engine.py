@@ -183,7 +183,7 @@ class Run:
             self._sweep_left()
             self.target.deadline = deadline
             self.watch()
-            self._begin(phases)
+            self._begin()
             self._rounds(phases)
         except KeyboardInterrupt as stop:
             stopped = str(stop) or "interrupted"
@@ -224,20 +224,26 @@ class Run:
     def _broken_off(self) -> str:
         return f"the tester broke: {self._crash!r}" if self._crash else ""
 
-    def _begin(self, phases: Sequence[str]) -> None:
+    def refused(self, why: Exception) -> tuple[RunEvent, ...]:
+        """Return what there is to tell of a run that could not begin."""
+        return self._opening(), replace(self._verdict(""), partial=str(why))
+
+    def _opening(self) -> RunStarted:
         plan = self.plan
-        started = RunStarted(
+        return RunStarted(
             plan.base_url,
             plan.profile.name,
             plan.seed,
             plan.run_id,
-            tuple(phases),
+            tuple(plan.phases or plan.profile.phases),
             dict(self.target.capabilities),
             __version__,
             len(self._former.cases),
             plan.asked,
         )
-        self._emit(started)
+
+    def _begin(self) -> None:
+        self._emit(self._opening())
         for case in self._former.cases:
             self.cases.append(case)
             self._emit(case)

@@ -20,6 +20,8 @@ from conformance.run_events import CaseJudged
 from conformance.target import Application, HttpTransport
 
 RUN = pytest.StashKey[Run]()
+# The exit code of a session that could judge nothing.
+UNJUDGED = 3
 
 
 class Broken(Exception):
@@ -131,7 +133,7 @@ def _run(config: pytest.Config) -> Run:
         try:
             run.preflight()
         except Unjudgeable as why:
-            pytest.exit(str(why), 3)
+            pytest.exit(str(why), UNJUDGED)
         run.watch()
     return run
 
@@ -154,7 +156,11 @@ def pytest_collection_modifyitems(
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Remove what the run made."""
+    """Remove what the run made, and end with 3 where every test was skipped."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    outcomes = {name for name, told in reporter.stats.items() if told} if reporter else set()
+    if outcomes and outcomes <= {"skipped", "deselected", "warnings", ""}:
+        session.exitstatus = UNJUDGED
     run = session.config.stash.get(RUN, None)
     if run is not None:
         run.clean()

@@ -62,6 +62,17 @@ def test_a_pytest_session_has_one_test_a_law_and_fails_with_its_promise(installe
     assert "mock-api-key" not in done.stdout
 
 
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "two workers"])
+def test_a_session_that_judged_nothing_does_not_pass(installed: Path, workers: list[str]) -> None:
+    with serve(Vault(variants=["empty_catalogue"])) as url:
+        named = ["--conformance-url", url, *NAMED, *workers]
+        nothing = run_pytest(installed, *named, "-k", "CNX-05 or CNX-06")
+        something = run_pytest(installed, *named, "-k", "CNX-05 or CSM-02")
+
+    assert (nothing.returncode, "2 skipped" in nothing.stdout) == (3, True), nothing.stdout
+    assert (something.returncode, "1 passed, 1 skipped" in something.stdout) == (0, True)
+
+
 @pytest.mark.slow
 def test_workers_share_the_laws_and_find_what_checks_find(installed: Path) -> None:
     with serve(Vault("session_extra")) as url:

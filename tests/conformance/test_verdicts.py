@@ -77,6 +77,21 @@ def test_a_run_that_came_to_nothing_does_not_conform(good: str, more: list[str])
     assert f"not judged: {NOTHING}" in done.output
 
 
+def test_a_run_that_cannot_begin_leaves_reports_that_say_so_in_place_of_older_ones(
+    good: str,
+) -> None:
+    asked = ["--profile", "smoke", "--only", "VLT-CSM-01", "--report-dir", "out"]
+    before = conformance("run", good, *BOTH, *asked)
+
+    done = conformance("run", "http://127.0.0.1:9", *BOTH, *asked)
+
+    assert (before.exit_code, done.exit_code) == (0, 3)
+    for name in ("junit.xml", "summary.md", "report.html", "results.sarif", "events.ndjson"):
+        text = (Path("out") / name).read_text(encoding="utf-8")
+        assert "nobody answers at http://127.0.0.1:9" in text, name
+        assert "not judged" in text or NOTHING in text, name
+
+
 def test_a_failure_that_cannot_be_judged_again_is_not_told_as_fixed(empty: str) -> None:
     with serve(Vault("update_lost")) as bad:
         conformance("run", bad, *KEYS, "--profile", "smoke", "--only", "VLT-CNX-05")
