@@ -166,6 +166,7 @@ class Run:
 
     def preflight(self) -> None:
         """Find out whether the deployment answers, lets us in, and what it can do."""
+        self._wait_for_all()
         self.catalogue = preflight.look(self.target, self.plan.seed)
 
     def execute(self) -> RunFinished:
@@ -226,7 +227,8 @@ class Run:
 
     def refused(self, why: Exception) -> tuple[RunEvent, ...]:
         """Return what there is to tell of a run that could not begin."""
-        return self._opening(), replace(self._verdict(""), partial=str(why))
+        told = self._verdict("")
+        return self._opening(), replace(told, outcome="not judged", causes=(), partial=str(why))
 
     def _opening(self) -> RunStarted:
         plan = self.plan
@@ -353,6 +355,11 @@ class Run:
         """Judge every answer from now on."""
         if self._judge_answer not in self.target.listeners:
             self.target.listeners.append(self._judge_answer)
+        self._wait_for_all()
+
+    def _wait_for_all(self) -> None:
+        """Tell of every answer from now on that is not whole in time."""
+        if self._judge_overdue not in self.target.overdue:
             self.target.overdue.append(self._judge_overdue)
 
     def _broken(self) -> frozenset[str]:

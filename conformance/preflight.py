@@ -1,12 +1,17 @@
 """What a run finds out before it judges: who answers, who is let in, what can be done there."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 from conformance import control
 from conformance.failures import Answer
 from conformance.laws import LAWS
 from conformance.laws.world import UNREADABLE, Connector, NotJudged, World, read_catalogue
-from conformance.target import Principal, Target, TargetUnreachable
+from conformance.target import Overdue, Principal, Target, TargetUnreachable
+
+T = TypeVar("T")
 
 # for a deployment that lists only what was added: connectors that the documents speak of
 _WELL_KNOWN = (
@@ -52,19 +57,27 @@ def look(target: Target, seed: int) -> tuple[Connector, ...]:
         let_in(target, Principal(applications[1], who.consumer_id))
     catalogue: tuple[Connector, ...] = ()
     if target.profile.may_write or target.consumer:
-        catalogue = _catalogue(target, who)
+        catalogue = _in_time(lambda: _catalogue(target, who), ())
         target.catalogues[who.application.id] = catalogue
     if target.profile.may_write:
         for application in applications[1:]:
-            asked = Principal(application, who.consumer_id)
-            target.catalogues[application.id] = _catalogue(target, asked)
+            asked = partial(_catalogue, target, Principal(application, who.consumer_id))
+            target.catalogues[application.id] = _in_time(asked, ())
     if target.profile.may_write:
-        _measure_lag(target, who)
+        _in_time(lambda: _measure_lag(target, who), None)
         _find_consent(target, seed, catalogue)
-        if control.is_there(target):
+        if _in_time(lambda: control.is_there(target), False):
             target.capabilities.setdefault("control", "mock")
     target.capabilities.setdefault("connectors", str(len(catalogue)))
     return catalogue
+
+
+def _in_time(look_up: Callable[[], T], instead: T) -> T:
+    """Return what is found out, or what is taken for it where no answer is whole in time."""
+    try:
+        return look_up()
+    except Overdue:
+        return instead
 
 
 def let_in(target: Target, who: Principal) -> None:
@@ -183,7 +196,7 @@ def _find_consent(target: Target, seed: int, catalogue: tuple[Connector, ...]) -
             url = world.one(who, rows[0]).get("authorize_url")
             world.need(isinstance(url, str), "no authorize_url")
             _, answers = world.consent(str(url))
-        except (NotJudged, *UNREADABLE):
+        except (NotJudged, Overdue, *UNREADABLE):
             continue
         steps = [e.operation_id for e in world.exchanges]
         if way != "code" and "connectionsCallback" in steps:

@@ -1,5 +1,6 @@
 """Deployments that keep a tester waiting: in the head, in the body, or on one operation alone."""
 
+import json
 import socket
 import threading
 import time
@@ -95,9 +96,11 @@ def test_a_host_that_drips_from_the_first_call_ends_a_run_with_3(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("conformance.cli.HttpTransport", partial(HttpTransport, timeout=0.4))
     with dripping(HEAD, b"x") as url:
-        done = conformance("run", url, *KEYS)
+        done = conformance("run", url, *KEYS, "--report-dir", "out")
 
+    last = Path("out/events.ndjson").read_text(encoding="utf-8").splitlines()[-1]
     assert done.exit_code == 3
+    assert (json.loads(last)["outcome"], json.loads(last)["causes"]) == ("not judged", [])
     assert "no whole answer within 0.4 s" in done.output
 
 
@@ -142,6 +145,15 @@ def test_an_operation_that_drips_is_one_failure_of_limits() -> None:
     assert cause.operations == ("logsAll",)
     assert cause.follows
     assert ended.outcome == "fails"
+
+
+@pytest.mark.parametrize("path", ["/vault/connections", "/vault/authorize", "/_mock"])
+def test_what_drips_while_a_run_looks_around_ends_no_run(path: str) -> None:
+    ended, transport = run("GET", path, "VLT-CSM-0", "VLT-CNX-02")
+
+    assert ended.outcome in {"conforms", "fails"}
+    assert (LATE in {c.failure.law for c in ended.causes}) == (path != "/_mock")
+    assert transport.waited > 0
 
 
 def test_deletions_that_drip_hold_no_cleaning_up() -> None:

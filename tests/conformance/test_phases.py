@@ -137,4 +137,4 @@ def test_an_answer_that_nobody_thought_of_ends_no_run() -> None:
     case = judge(law, run.target, 1, run.catalogue).case
 
     assert case.outcome == "not judged"
-    assert "did not understand an answer: KeyError('VLT-CSM-01')" in case.reason
+    assert "an answer that it cannot read (KeyError: 'VLT-CSM-01')" in case.reason
