@@ -90,7 +90,7 @@ class Journal:
         """Put down a request with its answer, and what it raised on the way after it."""
         # Plain tuples of plain values, which the garbage collector stops looking at; readers get
         # them by their names.
-        row = told if type(told) is tuple else _plain(told)
+        row: Row = told if type(told) is tuple else _plain(told)
         content, answer, at = row[_CONTENT], row[_ANSWER], row[_AT]
         if not at:
             at = self._now()

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mockvault.presenting import connections
 from mockvault.app import MockVault, create_app
 from mockvault.contract import load_contract
 from mockvault.locations import builtin_contract, builtin_overlay
+from mockvault.presenting import connections
 from mockvault.settings import Settings
 from mockvault.web.answers import AnswerJudge, answer_schemas
 from mockvault.web.proving import data_of
