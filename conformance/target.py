@@ -301,6 +301,10 @@ class Ledger:
         return list(dict.fromkeys(rows))
 
 
+_FIRST = 12
+"""How many answers of an operation tell how fast it is when a run begins."""
+
+
 class Target:
     """Calls by operation, through the guard: ledger, rate, budget, patience."""
 
@@ -332,6 +336,7 @@ class Target:
         self.requests = 0
         self.spent = ""
         self.observed: dict[tuple[str, int], int] = {}
+        self.first_seconds: dict[str, list[float]] = {}
         self.exercised: dict[str, set[str]] = {}
         self.listeners: list[Callable[[Exchange], tuple[str, ...]]] = []
         self.overdue: list[Callable[[Exchange], None]] = []
@@ -453,6 +458,9 @@ class Target:
         key = (operation.operation_id, exchange.answer.status)
         with self._lock:
             self.observed[key] = self.observed.get(key, 0) + 1
+            firsts = self.first_seconds.setdefault(operation.operation_id, [])
+            if exchange.answer.is_good and len(firsts) < _FIRST:
+                firsts.append(exchange.answer.seconds)
             seen = self.exercised.setdefault(operation.operation_id, set())
             seen.update(f"query {name}" for name, _ in exchange.request.query)
             if exchange.request.body:

@@ -5,6 +5,7 @@ from statistics import median
 from typing import Any
 
 from conformance.failures import Request
+from conformance.laws.records import ALWAYS
 from conformance.laws.registry import law
 from conformance.laws.world import World
 from conformance.target import Principal
@@ -138,21 +139,26 @@ def many_connections_are_kept(world: World) -> None:
 
 @law("VLT-LIM-05", "limits", "time does not grow with use", "inferred")
 def calls_do_not_get_slower(world: World) -> None:
-    """The fortieth read of a consumer takes no longer than the first ones."""
+    """The fortieth read of a consumer takes no longer than the first ones, nor than the run's."""
     connector = world.plain()
-    early = late = 0.0
+    # a machine may be busier now than when the run began: that is to be told by more
+    begun = [10 * s + 0.1 for s in world.target.first_seconds.get("connectionsOne", ())]
+    most = late = 0.0
     for turn in range(3):  # what a busy machine does once it does not do three times
         who = world.who(f"t{turn}")
         world.add(who, connector)
-        seconds = []
+        seconds: list[float] = []
         for _ in range(40):
             world.one(who, connector)
             seconds.append(world.exchanges[-1].answer.seconds)
-        early, late = min(seconds[:6]), min(seconds[-10:])
-        if late < 4 * early + 0.05:
+            most = min([4 * min(seconds[:6]) + 0.05, *begun])
+            late = min(seconds[-10:])
+            if len(seconds) >= 6 and late > most:
+                break  # it is slow already, and is not to take all the time there is
+        if late < most:
             break
-    told = (f"about {early * 1000:.1f} ms", f"{late * 1000:.1f} ms")
-    world.expect(late < 4 * early + 0.05, "slower", *told)
+    told = (f"less than {most * 1000:.0f} ms, as at first", f"{late * 1000:.0f} ms")
+    world.expect(late < most, "slower", *told)
 
 
 def _raw(world: World, who: Principal, aspect: str, body: bytes) -> None:
@@ -252,12 +258,15 @@ def no_call_is_far_slower_than_the_others(world: World) -> None:
     """No call takes a quarter of a second more than ten times what the others take."""
     who, connector = world.who(), world.plain()
     world.add(who, connector)
+    for other in world.catalogue[:12]:  # what asks once for each of them shows then
+        world.target.call("connectionsAdd", who, body={"enabled": True}, **other.path)
     reads: dict[str, dict[str, Any]] = {
         "consumersAll": {"query": {"limit": 5}},
         "consumersOne": {},
         "connectionsAll": {},
         "connectionsOne": connector.path,
         "logsAll": {"query": {"limit": 5}},
+        "consumerRequestCountsAll": {"query": ALWAYS},
         "sessionsCreate": {},
         "consumersUpdate": {"body": {"metadata": {"user_name": "x"}}},
         "connectionsUpdate": {"body": {"metadata": {"n": "1"}}, **connector.path},
@@ -265,9 +274,11 @@ def no_call_is_far_slower_than_the_others(world: World) -> None:
     seconds: dict[str, float] = {}
     for operation_id, arguments in reads.items():
         taken = []
-        for _ in range(3 if operation_id in _WRITES else 5):
+        for _ in range(3):
             world.call(operation_id, who, **arguments)
             taken.append(world.exchanges[-1].answer.seconds)
+            if taken[-1] < 0.25:
+                break  # which is fast enough whatever the others take
         seconds[operation_id] = min(taken)  # the least a busy machine does not add to
     long = Principal(who.application, f"{who.consumer_id}-".ljust(100, "x"))
     for operation_id in ("connectionsAll", "logsAll", "consumersOne"):
