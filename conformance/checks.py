@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from urllib.parse import unquote
 
 from conformance.contract import ERROR_FIELDS, Contract
@@ -18,6 +19,7 @@ _CREATIONS = frozenset(
     {"connectionsAdd", "connectionsImport", "customMappingsAdd", "consumersAdd", "sessionsCreate"}
 )
 _REFS = {"RequestHeadersValidationError": ("#unauthorizederror",)}
+_STATUS_BY_REASON = {status.phrase.lower(): int(status) for status in HTTPStatus}
 Finding = tuple[str, str, str]
 
 
@@ -186,11 +188,14 @@ def a_refusal_is_told_in_the_envelope(judge: Judge, exchange: Exchange) -> Itera
 
 @check("VLT-ENV-05", "envelope", "errors and their statuses", "VLT-ENV-04")
 def a_refusal_is_typed_for_its_status(judge: Judge, exchange: Exchange) -> Iterator[Finding]:
-    """The type_name of a refusal is one of its status: a client tells refusals apart by it."""
+    """The type_name and the error of a refusal are of its status: clients go by them."""
     answer = exchange.answer
     name = answer.json.get("type_name") if isinstance(answer.json, dict) else None
     if not answer.is_refusal or not isinstance(name, str) or not _known(judge, exchange):
         return
+    reason = str(answer.json.get("error"))
+    if _STATUS_BY_REASON.get(reason.lower(), answer.status) != answer.status:
+        yield "error", f"the reason of HTTP {answer.status}", reason
     wrong = {
         "UnauthorizedError": answer.status not in {401, 403},
         "RequestLimitError": answer.status != 402,
@@ -248,7 +253,10 @@ def json_is_labelled_as_json(judge: Judge, exchange: Exchange) -> Iterator[Findi
 def every_answer_has_its_own_request_id(judge: Judge, exchange: Exchange) -> Iterator[Finding]:
     """Every answer carries x-apideck-request-id, and no two the same."""
     answer = exchange.answer
-    if not answer.is_good or not _known(judge, exchange):
+    # what stands before the application, and refuses for it, has no logs and no ids of them
+    refused = answer.status in {400, 404, 422} and isinstance(answer.json, dict)
+    told = answer.is_good or (refused and "type_name" in answer.json)
+    if not told or not _known(judge, exchange):
         return
     found = answer.headers.get("x-apideck-request-id")
     if not found:

@@ -5,12 +5,12 @@ from conformance.laws.paging import listed_ids
 from conformance.laws.registry import law
 from conformance.laws.resources import configure, configured
 from conformance.laws.resources import ground as resource_ground
-from conformance.laws.world import World
+from conformance.laws.world import Connector, World
 from conformance.target import Principal
 
 _ALL = "Delete consumer and all their connections, including credentials (consumersDelete)"
 _CNX = "stored credentials and settings are removed (connectionsDelete)"
-_DEL = ("VLT-CSM-03", "VLT-CNX-02", "VLT-ISO-01", "VLT-ISO-02")
+_DEL = ("VLT-CNX-01", "VLT-CSM-03", "VLT-CNX-02", "VLT-ISO-01", "VLT-ISO-02")
 
 
 @law("VLT-CAS-01", "cascades", _ALL, builds_on=_DEL)
@@ -135,22 +135,29 @@ def a_connection_takes_its_credentials_along(world: World) -> None:
     "VLT-CAS-06",
     "cascades",
     _CNX,
-    builds_on=("VLT-CNX-09", "VLT-CNX-02", "VLT-LIM-04", "VLT-CNX-05"),
+    builds_on=("VLT-CNX-09", "VLT-CNX-02", "VLT-LIM-04", "VLT-CNX-05", "VLT-ISO-03"),
 )
 def only_that_connection_is_deleted(world: World) -> None:
-    """Deleting a connection leaves the consumer's others as they were."""
-    who, first = world.who(), world.plain()
-    others = [c for c in world.catalogue if c.service_id != first.service_id][:2]
+    """Deleting a connection leaves the consumer's others, also those to its service."""
+    who, plains = world.who(), world.plains()
+    world.need(plains, "the catalogue has no connector for it")
+    # one service under several unified APIs is several connections
+    pairs = [(a, b) for a in plains for b in world.catalogue if _are_twins(a, b)]
+    first = pairs[0][0] if pairs else plains[0]
+    others = [b for _, b in pairs[:1]]
+    others += [c for c in world.catalogue if c.service_id != first.service_id][:2]
     world.need(others, "the catalogue has one connector")
     for connector in (first, *others):
-        world.add(who, connector, metadata={"mark": connector.service_id})
+        world.add(who, connector, metadata={"mark": connector.name})
     world.call("connectionsDelete", who, **first.path)
     for connector in others:
         item = world.one(who, connector)
         seen = (item.get("enabled"), (item.get("metadata") or {}).get("mark"))
-        world.expect(
-            seen == (True, connector.service_id), "others", str((True, connector.service_id)), seen
-        )
+        world.expect(seen == (True, connector.name), "others", str((True, connector.name)), seen)
+
+
+def _are_twins(one: Connector, other: Connector) -> bool:
+    return one.service_id == other.service_id and one.unified_api != other.unified_api
 
 
 @law("VLT-CAS-07", "cascades", _ALL, builds_on=("VLT-CSM-03", "VLT-ISO-04"))
@@ -177,6 +184,20 @@ def a_connection_takes_its_resource_settings_along(world: World) -> None:
     world.add(
         who, connector, settings={k: f"again{i}" for i, k in enumerate(world.settings(connector))}
     )
+    seen = configured(world, who, connector, resource)
+    world.expect(world.nonce not in seen, "kept", "no value of before", seen)
+
+
+@law("VLT-CAS-13", "cascades", _ALL, builds_on=("VLT-CAS-01", "VLT-CAS-08"))
+def a_consumer_takes_its_resource_settings_along(world: World) -> None:
+    """A consumer that is deleted and comes back has no resource settings of before."""
+    connector, resource, field = resource_ground(world)
+    who = world.who()
+    world.add(who, connector, settings=world.settings(connector))
+    configure(world, who, connector, resource, field, world.nonce)
+    answer = world.call("consumersDelete", who)
+    world.need(answer.is_good, "the consumer cannot be deleted")
+    world.add(who, connector, settings=world.settings(connector))
     seen = configured(world, who, connector, resource)
     world.expect(world.nonce not in seen, "kept", "no value of before", seen)
 

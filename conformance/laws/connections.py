@@ -82,7 +82,12 @@ def a_connection_names_itself(world: World) -> None:
     )
 
 
-@law("VLT-CNX-04", "state", _CRUD, builds_on=(*_UPD, "VLT-CNX-06", "VLT-SEC-03", "VLT-ISO-03"))
+@law(
+    "VLT-CNX-04",
+    "state",
+    _CRUD,
+    builds_on=(*_UPD, "VLT-CNX-01", "VLT-CNX-06", "VLT-SEC-03", "VLT-ISO-03"),
+)
 def the_list_agrees_with_one(world: World) -> None:
     """A connection in the list says what it says alone, added or not, enabled or not."""
     who, connector = world.who(), world.plain()
@@ -455,6 +460,11 @@ def an_import_is_read_back(world: World) -> None:
     if answer.is_good:
         mark = (world.one(who, connector).get("metadata") or {}).get("mark")
         world.expect(mark == f"{world.nonce}-2", "again", f"{world.nonce}-2", mark)
+    bare = world.who("bare")
+    answer = world.call("connectionsImport", bare, body={"settings": settings}, **connector.path)
+    if answer.is_good:
+        state = world.one(bare, connector).get("state")
+        world.expect(state != "callable", "no token", "not callable", state)
     once = world.who("once")
     lasting = {name: value for name, value in credentials.items() if name != "refresh_token"}
     body = {"credentials": lasting, "settings": settings}

@@ -63,6 +63,10 @@ def an_updated_consumer_is_read_back(world: World) -> None:
         found = world.call("consumersOne", who).item.get("metadata") or {}
         kept = {k: found.get(k) for k in new}
         world.expect(kept == new, "empty", f"{new} after an update of nothing", found)
+    for name, value in METADATA.items():
+        world.call("consumersUpdate", who, body={"metadata": {name: value}})
+        seen = (world.call("consumersOne", who).item.get("metadata") or {}).get(name)
+        world.expect(seen == value, "one of them", f"{name}: {value}", seen)
 
 
 @law("VLT-CSM-03", "state", _CRUD, "contract", builds_on=("VLT-CSM-01", "VLT-CSM-04"))
@@ -321,7 +325,7 @@ def _shows(world: World, who: Principal, some: list[Connector], gone: set[str]) 
     builds_on=("VLT-CSM-02", "VLT-CNX-15", "VLT-ISO-01"),
 )
 def times_move_with_updates(world: World) -> None:
-    """An update moves modified and updated_at on, and leaves created and created_at."""
+    """An update moves modified and updated_at on; no update, nor a second creation, created."""
     who, connector = world.who(), world.plain()
     world.consumer(who)
     world.add(who, connector)
@@ -329,6 +333,7 @@ def times_move_with_updates(world: World) -> None:
     before, old = world.call("consumersOne", who).item, world.one(who, connector)
     world.target.clock.sleep(1.1)
     world.call("consumersUpdate", who, body={"metadata": {"user_name": "later"}})
+    world.call("consumersAdd", who, body={"consumer_id": who.consumer_id})
     world.patch(who, connector, metadata={"n": "2"})
     after, new = world.call("consumersOne", who).item, world.one(who, connector)
     first, second = moment(before.get("modified")), moment(after.get("modified"))
@@ -362,6 +367,8 @@ def a_deleted_consumer_can_be_created_again(world: World) -> None:
         )
         answer = world.call("consumersDelete", who)
         world.need(answer.is_good, "a consumer cannot be deleted")
+        status = world.call("consumersOne", who).status
+        world.expect(status == 404, "gone", "404", f"HTTP {status}")
 
 
 TEXTS = {

@@ -60,6 +60,10 @@ def the_configured_filter_parts_the_list(world: World) -> None:
     world.expect(
         on | off == _keys(rows), "whole", "the whole list", sorted(_keys(rows) - on - off)[:4]
     )
+    world.call("connectionsDelete", who, **connector.path)
+    if world.one(who, connector).get("state") == "available":
+        on = _keys(world.listed(who, configured="true"))
+        world.expect(mine not in on, "deleted", f"{mine} is configured no more", sorted(on)[:4])
 
 
 @law(
@@ -91,7 +95,13 @@ def _is_sorted(names: list[str]) -> bool:
     return any([way(n) for n in names] == sorted(way(n) for n in names) for way in ways)
 
 
-@law("VLT-FIL-04", "filters", "LogsFilter.status_code", "contract", builds_on=("VLT-LOG-01",))
+@law(
+    "VLT-FIL-04",
+    "filters",
+    "LogsFilter.status_code",
+    "contract",
+    builds_on=("VLT-LOG-01", "VLT-LOG-08"),
+)
 def the_status_filter_gives_that_status(world: World) -> None:
     """`filter[status_code]` gives the log entries of that status, all of them, and no others."""
     who = world.who()
@@ -172,10 +182,15 @@ def connections_are_sorted_by_name(world: World) -> None:
     builds_on=("VLT-FIL-01",),
 )
 def an_api_that_does_not_exist_has_no_connections(world: World) -> None:
-    """`api` with a name that no connector serves gives nothing, or is refused."""
-    answer = world.call("connectionsAll", world.who(), query={"api": f"none-{world.nonce}"})
-    empty = answer.is_refusal or (answer.is_good and not answer.items)
-    world.expect(empty, "unknown", "no connections", f"HTTP {answer.status}, {len(answer.items)}")
+    """`api` with a name that no connector serves, like one or not, gives nothing, or is refused."""
+    known = {c.unified_api for c in world.catalogue}
+    first = world.plain().unified_api
+    near = {first[:-1], first[:1], first + "s"} - known
+    for name in (f"none-{world.nonce}", *sorted(near)):
+        answer = world.call("connectionsAll", world.who(), query={"api": name})
+        empty = answer.is_refusal or (answer.is_good and not answer.items)
+        told = f"{name!r}: HTTP {answer.status}, {len(answer.items)}"
+        world.expect(empty, "unknown", "no connections", told)
 
 
 @law(

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from conformance.laws.mappings import ground as mapping_ground
+from conformance.laws.mappings import targets_of
 from conformance.laws.oauth import link
 from conformance.laws.paging import cursors, ids, listed_ids, pages, size_for
 from conformance.laws.records import ALWAYS, fits, vault_count
@@ -97,10 +98,7 @@ def applications_do_not_touch_each_other(world: World) -> None:
 )
 def unified_apis_of_a_service_are_apart(world: World) -> None:
     """A service of two unified APIs has a connection for each, and they are independent."""
-    services: dict[str, list[Connector]] = {}
-    for row in world.catalogue:
-        services.setdefault(row.service_id, []).append(row)
-    pairs = [rows for rows in services.values() if len(rows) > 1]
+    pairs = _twins(world)
     world.need(pairs, "no service is offered under two unified APIs")
     first, second = world.rng.choice(pairs)[:2]
     who = world.who()
@@ -120,6 +118,36 @@ def unified_apis_of_a_service_are_apart(world: World) -> None:
         f"{first.unified_api} is kept",
         kept,
     )
+    world.add(who, second, settings={"extra": "own"}, metadata={"mark": "own"})
+    world.patch(who, first, settings={"extra": world.nonce}, metadata={"mark": world.nonce})
+    item = world.one(who, second)
+    seen = [(item.get(n) or {}).get(k) for n, k in (("settings", "extra"), ("metadata", "mark"))]
+    world.expect(seen == ["own", "own"], "update", f"{second.unified_api} is kept", seen)
+    _mappings_apart(world, who, pairs)
+
+
+def _twins(world: World) -> list[list[Connector]]:
+    """Return the services of several unified APIs: the connectors to each."""
+    services: dict[str, list[Connector]] = {}
+    for row in world.catalogue:
+        services.setdefault(row.service_id, []).append(row)
+    return [rows for rows in services.values() if len(rows) > 1]
+
+
+def _mappings_apart(world: World, who: Principal, pairs: list[list[Connector]]) -> None:
+    """Expect a mapping of one unified API to be none of the other, where one can be made."""
+    for first, second, *_ in sorted(pairs, key=lambda rows: not rows[0].mappings)[:4]:
+        for connector in (first, second):
+            world.add(who, connector, settings=world.settings(connector))
+        for target in targets_of(world, who, first)[:1]:
+            at, body = {"target_field_id": target}, {"value": f"$.{world.nonce}"}
+            answer = world.call("customMappingsAdd", who, body=body, **at, **first.path)
+            world.need(answer.is_good, "a mapping cannot be added")
+            seen = world.call("customMappingsOne", who, **at, **second.path).item.get("value")
+            world.expect(seen != body["value"], "mapping", f"none of {first.name}", seen)
+            shown = str(world.one(who, second).get("custom_mappings"))
+            world.expect(world.nonce not in shown, "mapping", f"none of {first.name}", shown)
+            return
 
 
 @law("VLT-ISO-04", "isolation", _APPS)
@@ -189,6 +217,10 @@ def _logs_apart(world: World, other: Principal) -> None:
     world.expect(
         not both, "leak", "no entry in both logs", f"{len(both)} of {len(mine)} entries are in both"
     )
+    for query in ({"filter[status_code]": 200}, {"filter[exclude_unified_apis]": "pos"}):
+        found = {str(e.get("id")) for e in world.logs(who, **query)}
+        leaks = f"{len(found & theirs)} of the other's with {query}"
+        world.expect(not found & theirs, "filtered", "none of the other's entries", leaks)
 
 
 @law("VLT-ISO-07", "isolation", "CustomMapping.consumer_id", builds_on=("VLT-ISO-01", "VLT-ISO-02"))
@@ -216,6 +248,14 @@ def mappings_are_those_of_their_consumer(world: World) -> None:
             shown,
         )
     at: dict[str, Any] = {"target_field_id": target, **connector.path}
+    for other in others:  # who has none of it yet
+        for operation_id, more in (
+            ("customMappingsUpdate", {"body": {"value": "$.of.another"}}),
+            ("customMappingsDelete", {}),
+        ):
+            world.call(operation_id, other, **more, **at)
+            kept = world.call("customMappingsOne", who, **at).item.get("value")
+            world.expect(kept == value, "kept", value, kept)
     for index, other in enumerate(others):
         answer = world.call("customMappingsAdd", other, body={"value": f"$.own{index}"}, **at)
         world.need(answer.is_good, "a mapping cannot be added")
@@ -288,7 +328,7 @@ ALIKE = (
     "VLT-ISO-10",
     "isolation",
     "You can freely choose a consumer ID yourself (ConsumerId)",
-    builds_on=("VLT-ISO-01", "VLT-CSM-05", "VLT-LIM-01", "VLT-CNX-02"),
+    builds_on=("VLT-ISO-01", "VLT-CSM-05", "VLT-LIM-01", "VLT-CNX-01", "VLT-CNX-02"),
 )
 def ids_that_look_alike_are_apart(world: World) -> None:
     """Consumers whose ids differ in case, length, plus, blank or escape share no connection."""

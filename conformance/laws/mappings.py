@@ -50,6 +50,11 @@ def grounds(world: World, least: int = 1) -> tuple[Principal, Connector, list[st
     return who, world.catalogue[0], []
 
 
+def targets_of(world: World, who: Principal, connector: Connector) -> list[str]:
+    """Return the target fields that a connection shows, else those of the contract's form."""
+    return list(connector.mappings) or _guessed(world, who, connector)
+
+
 def _guessed(world: World, who: Principal, connector: Connector) -> list[str]:
     """Try ids of target fields of the form that the contract shows; return those that exist."""
     api = connector.unified_api
@@ -102,6 +107,9 @@ def an_added_mapping_is_read_back(world: World) -> None:
         world.expect(answer.item.get("id") == target, "id", target, answer.item.get("id"))
         key = answer.item.get("key", target)
         world.expect(target.endswith(str(key)), "key", f"the end of {target}", key)
+        owner = answer.item.get("consumer_id")
+        # null is a default of the application
+        world.expect(owner in {None, who.consumer_id}, "consumer", who.consumer_id, owner)
 
 
 @law("VLT-MAP-02", "mappings", _CRUD, "contract", builds_on=("VLT-MAP-01",))
@@ -133,7 +141,7 @@ def an_updated_mapping_is_read_back(world: World) -> None:
 
 @law("VLT-MAP-03", "mappings", _CRUD, "contract", builds_on=("VLT-MAP-01",))
 def a_deleted_mapping_is_gone(world: World) -> None:
-    """A deleted custom mapping has no value any more, alone and shown, and can be added again."""
+    """A deleted custom mapping has no value, alone and shown; it can be added and deleted again."""
     who, connector, target = ground(world)
     answer = world.call(
         "customMappingsAdd",
@@ -155,6 +163,11 @@ def a_deleted_mapping_is_gone(world: World) -> None:
     world.expect(answer.is_good, "again", "the mapping", f"HTTP {answer.status}")
     seen = world.call("customMappingsOne", who, **at).item.get("value")
     world.expect(seen == "$.again", "again", "$.again", seen)
+    answer = world.call("customMappingsDelete", who, **at)
+    world.expect(answer.is_good, "delete", "204", f"HTTP {answer.status}")
+    answer = world.call("customMappingsOne", who, **at)
+    gone = answer.status == 404 or not answer.item.get("value")
+    world.expect(gone, "gone", "404, or no value", answer.item)
 
 
 @law(
@@ -263,7 +276,7 @@ def any_path_is_kept_as_it_is(world: World) -> None:
     odd = "$.items[?(@.name == 'Größe 大 \"XL\"' && @.on)]..value[0:3]"
     answer = world.call("customMappingsAdd", who, body={"value": long}, **at)
     world.need(answer.is_good, "a mapping cannot be added")
-    for value in (long, odd):
+    for value in (long, odd, " $.between.blanks "):
         answer = world.call("customMappingsUpdate", who, body={"value": value}, **at)
         world.need(answer.is_good, "a mapping cannot be updated")
         seen = world.call("customMappingsOne", who, **at).item.get("value")

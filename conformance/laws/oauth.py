@@ -284,7 +284,7 @@ def a_denied_consent_is_told_and_changes_nothing(world: World) -> None:
     "oauth",
     "state: names the consumer of the flow",
     "documented",
-    builds_on=(*_CONSENT, "VLT-ISO-01", "VLT-CNX-10"),
+    builds_on=(*_CONSENT, "VLT-ISO-01", "VLT-CNX-10", "VLT-OAU-20"),
 )
 def flows_at_the_same_time_are_apart(world: World) -> None:
     """Of two flows begun one after the other, each ends for its own consumer and address."""
@@ -657,7 +657,7 @@ def a_callback_without_a_code_is_no_consent(world: World) -> None:
     builds_on=(*_CONSENT, "VLT-OAU-13", "VLT-OAU-16"),
 )
 def a_revocation_is_of_one_connection_and_not_for_ever(world: World) -> None:
-    """A revocation leaves the consumer's other connections, and a new consent undoes it."""
+    """A revocation leaves all other connections, be they of others, and a new consent undoes it."""
     rows = [c for c in world.catalogue if c.redirects and not c.required]
     world.need(len(rows) > 1, "no two connectors ask for consent alone")
     who = world.who()
@@ -672,6 +672,9 @@ def a_revocation_is_of_one_connection_and_not_for_ever(world: World) -> None:
     world.need(len(found) > 1 and found[-1][1], "no connection can be revoked")
     (kept, _), (connector, revoke_url) = found[0], found[-1]
     before = world.one(who, kept).get("state")
+    other = world.who("b")
+    world.consent(link(world, other, connector))
+    held = world.one(other, connector).get("state")
     answer = world.send("connectionsRevoke", with_state(world, revoke_url, state_of(revoke_url)))
     for _ in range(4):
         if not world.target.is_own(answer.location) or not answer.location:
@@ -679,6 +682,8 @@ def a_revocation_is_of_one_connection_and_not_for_ever(world: World) -> None:
         answer = world.send("provider", world.target.follow(answer.location))
     after = world.one(who, kept).get("state")
     world.expect(after == before, "others", str(before), after)
+    after = world.one(other, connector).get("state")
+    world.expect(after == held, "other consumers", str(held), after)
     url = str(world.one(who, connector).get("authorize_url") or "")
     world.need(state_of(url), "a revoked connection has no authorize_url")
     world.consent(url)

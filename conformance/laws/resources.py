@@ -235,6 +235,22 @@ def _stored(configuration: Any) -> dict[str, Any]:
     return {str(row["id"]): row.get("value") for row in _rows(configuration)}
 
 
+@law("VLT-RES-06", "state", _CONFIG, "contract", builds_on=("VLT-RES-01", "VLT-RES-04"))
+def a_setting_of_a_resource_has_one_value(world: World) -> None:
+    """A default that is stored again has the value that was stored last, and no other."""
+    connector, resource, field = ground(world)
+    who = world.who()
+    world.add(who, connector, settings=world.settings(connector))
+    for value in (f"old{world.nonce}", f"new{world.nonce}", f"new{world.nonce}"):
+        configure(world, who, connector, resource, field, value)
+    answer = world.call("connectionSettingsAll", who, resource=resource, **connector.path)
+    rows = _rows(answer.item.get("configuration"))
+    # a field may be shown twice: in a flat form and below its resource
+    seen = {str(row.get("value")) for row in rows if row["id"] == field}
+    world.need(seen, "resource settings are not shown")
+    world.expect(seen == {f"new{world.nonce}"}, "once", f"new{world.nonce}", sorted(seen))
+
+
 @law(
     "VLT-RES-05",
     "state",

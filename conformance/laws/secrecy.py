@@ -7,7 +7,7 @@ from typing import Any
 from conformance.laws.paging import listed_ids
 from conformance.laws.registry import law
 from conformance.laws.sessions import claims_of
-from conformance.laws.world import World, state_of
+from conformance.laws.world import Connector, World, state_of
 
 _SETTINGS = "settings echo saved values, except api_key"
 
@@ -182,3 +182,39 @@ def logs_hold_no_secret(world: World) -> None:
     text = json.dumps(rows)
     for name, value in (("api_key", key), ("access_token", token), ("key", world.application.key)):
         world.expect(value not in text, name, f"no {name}", f"the {name} is in the logs")
+
+
+@law(
+    "VLT-SEC-09",
+    "secrets",
+    "Connections securely save credentials and settings (tag Connections)",
+    "documented",
+    builds_on=("VLT-CNX-02", "VLT-ISO-01", "VLT-ISO-02"),
+)
+def a_secret_is_shown_to_no_other(world: World) -> None:
+    """What one consumer keeps secret is in no answer to another that keeps a secret of its own."""
+    rows = [c for c in world.plains() if _sensitive(c)]
+    world.need(rows, "no connector asks for a secret")
+    connector, people = rows[0], [world.who("a"), world.who("b")]
+    if len(world.target.applications) > 1:
+        people.append(world.who("a", world.other_application))
+    secrets = [
+        world.secret(f"own_{index}", f"canary-own{index}-{world.nonce}")
+        for index in range(len(people))
+    ]
+    for who, secret in zip(people, secrets, strict=True):
+        own = dict.fromkeys(_sensitive(connector), secret)
+        world.add(who, connector, settings={**world.settings(connector), **own})
+    for who, secret in zip(people, secrets, strict=True):
+        for found in (
+            world.call("connectionsOne", who, **connector.path),
+            world.call("connectionsAll", who),
+            world.call("consumersOne", who),
+        ):
+            text = found.body.decode("utf-8", "replace")
+            leaks = [name for name in secrets if name != secret and name in text]
+            world.expect(not leaks, "leak", "no secret of another", "another's is in the answer")
+
+
+def _sensitive(connector: Connector) -> list[str]:
+    return [str(f["id"]) for f in connector.required if f.get("sensitive") or f["id"] == "api_key"]

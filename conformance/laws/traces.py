@@ -23,6 +23,8 @@ def _each_operation(world: World, who: Principal) -> int:
     for operation_id in ("connectionSettingsAll", "connectionsSchema", "connectionsExample"):
         world.call(operation_id, who, resource=resource, **connector.path)
     world.call("customFieldsAll", who, resource=resource, **connector.path)
+    body: dict[str, Any] = {"configuration": []}
+    world.call("connectionSettingsUpdate", who, body=body, resource=resource, **connector.path)
     steps: tuple[tuple[str, dict[str, Any]], ...] = (
         ("connectionsOne", connector.path),
         ("connectionsAll", {}),
@@ -84,7 +86,7 @@ def _check_logged(world: World, who: Principal, begun: int) -> None:
     "contract",
     builds_on=(
         *("VLT-LOG-01", "VLT-LOG-03", "VLT-LOG-04", "VLT-LOG-05", "VLT-HDR-02", "VLT-ISO-05"),
-        *("VLT-PAG-02", "VLT-PAG-14"),
+        *("VLT-PAG-02", "VLT-PAG-14", "VLT-LOG-08"),
     ),
 )
 def a_call_of_each_operation_is_logged(world: World) -> None:

@@ -5,6 +5,7 @@ from tests.broken.catalogue import area_of as _area
 from tests.broken.fifth_bugs import FIFTH
 from tests.broken.fourth_bugs import FOURTH
 from tests.broken.further_bugs import FURTHER
+from tests.broken.sixth_bugs import SIXTH
 from tests.broken.third_bugs import THIRD
 
 BUGS: dict[str, Bug] = (
@@ -343,6 +344,7 @@ BUGS: dict[str, Bug] = (
     | THIRD
     | FOURTH
     | FIFTH
+    | SIXTH
 )
 AREAS = tuple(dict.fromkeys(bug.area for bug in BUGS.values()))
 

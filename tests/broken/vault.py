@@ -124,7 +124,7 @@ def _connector(
 CONNECTORS: dict[str, dict[str, Any]] = {
     "activecampaign": _connector(
         "ActiveCampaign", "crm lead", "apiKey", _field("base_url"), _field("api_key", sensitive=True),
-        resources=["opportunities", "leads"],
+        resources=["opportunities", "leads"], targets=["first_aid_training"],
     ),
     "close": _connector("Close", "crm", "apiKey", _field("api_key", sensitive=True), resources=["leads"]),
     "hubspot": _connector("HubSpot", "crm lead", "oauth2", resources=["companies"], revocable=True),

@@ -237,4 +237,7 @@ BUG_BY_LAW = {
     "VLT-OAU-27": "session_is_state",
     "VLT-AUT-10": "existence_told",
     "VLT-OAU-28": "revoke_script",
+    "VLT-CAS-13": "orphan_consumer_config",
+    "VLT-RES-06": "config_appends",
+    "VLT-SEC-09": "secret_of_last",
 }
