@@ -451,7 +451,7 @@ def a_change_between_pages_disturbs_nothing(world: World) -> None:
         query["cursor"] = following
         seen = [i for i in got if i in made and i not in touched]
         # a cursor may be a place of the last of a page: now this one is deleted, now the one before
-        turns = ("consumersDelete", "consumersUpdate")[:: 1 if len(touched) % 4 else -1]
+        turns = ("consumersDelete", "consumersUpdate")[:: 1 if len(touched) % 4 > 1 else -1]
         for consumer_id, operation_id in zip(seen[-2:], turns, strict=False):
             touched.add(consumer_id)
             world.target.clock.sleep(0.01)
