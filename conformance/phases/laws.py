@@ -131,6 +131,7 @@ def judge(  # noqa: PLR0917 - what a world is made of
 def run(laws: Sequence[Law], context: Context) -> Iterator[CaseJudged]:
     """Judge laws one after the other; one that only waits does so beside the others."""
     target = context.target
+    keeps_time = not TIMING.isdisjoint(law.id for law in laws)
     beside = isinstance(target.clock, WallClock) and not target.profile.rate and len(laws) > 1
     with ThreadPoolExecutor(1) as pool:
         waiting = {
@@ -139,7 +140,7 @@ def run(laws: Sequence[Law], context: Context) -> Iterator[CaseJudged]:
             if beside and law.id in WAITING
         }
         for law in laws:
-            if law.id not in TIMING and _is_late(target):
+            if keeps_time and law.id not in TIMING and _is_late(target):
                 why = "the time that is left is for the laws that measure it"
                 yield unjudged("laws", law.id, law.name, law.area, ended(why))
                 continue
