@@ -226,7 +226,7 @@ def test_what_cannot_be_gone_on_with_is_told_as_such(url: str, tmp_path: Path) -
 
 def test_a_run_with_time_left_judges_again_with_other_seeds_until_it_is_spent() -> None:
     vault = Vault(variants=["slow"], clock=Clock(real=False))
-    profile = replace(PROFILES["thorough"], seconds=120.0)
+    profile = replace(PROFILES["thorough"], seconds=160.0)
     transport, address = WsgiTransport(vault), "http://in-process"
     plan = Plan(load(), transport, address, APPLICATIONS, profile, 7, "rounds", only=("VLT-CSM",))
     run = Run(replace(plan, phases=("laws",), clock=vault.clock, rounds=True))
