@@ -229,7 +229,7 @@ class Vault(further.Vault):
         reply = super()._logsAll(
             app, consumer_id, limit, cursor, status_code, exclude, connector_id, request
         )
-        following = reply.body["meta"]["cursors"]["next"]
+        following = (reply.body.get("meta") or {}).get("cursors", {}).get("next")
         if following:
             owners[following] = (app, consumer_id)
         return reply
