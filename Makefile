@@ -74,7 +74,7 @@ conformance: $(READY) ## Judge a running mock, or the deployment that URL names
 	$(BIN)/conformance run $(or $(URL),http://127.0.0.1:4010) --app-id mock-app --api-key mock-api-key \
 	--other-app-id other-app --other-api-key other-api-key $(ARGS)
 
-proof: $(READY) ## Hold the tester to every planted bug, and to twenty seeds of every legal variant (half an hour)
+proof: $(READY) ## Hold the tester to every planted bug, and to twenty seeds of every legal variant (an hour or two)
 	MOCKVAULT_WHOLE=1 $(BIN)/python -m pytest -n auto tests/conformance/test_laws.py $(ARGS)
 
 mutants: $(READY) ## Tell which planted bugs conformance finds (ARGS='--profile quick --seed 1')
