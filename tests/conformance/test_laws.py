@@ -56,7 +56,7 @@ def test_reads_that_lag_behind_writes_break_no_law() -> None:
 
 
 WHOLE = "MOCKVAULT_WHOLE" in os.environ
-"""Whether there is time for all of it: `make proof` takes every seed and every bug, CI some of them."""
+"""Whether there is time: `make proof` takes every seed and every bug, CI some of them."""
 SEEDS = range(10, 30) if WHOLE else range(10, 11)
 
 # all of these at once are as legal as each alone, and need a twentieth of the runs
