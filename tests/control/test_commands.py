@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -194,10 +195,15 @@ def test_who_listens_is_told_and_forgotten_when_it_ends(
     ) as listening:
         assert listening.stderr is not None
         assert listening.stdout is not None
+        ending = threading.Timer(
+            30, listening.kill
+        )  # so that a line that never comes ends the wait
+        ending.start()
         listening.stderr.readline()
         vault_app.reset()
         vault_app.trigger("vault.connection.updated", "crm/salesforce")
         line = listening.stdout.readline()
+        ending.cancel()
         listening.send_signal(signal.SIGINT)
         listening.wait(5)
 
