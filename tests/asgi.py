@@ -46,7 +46,10 @@ class Answer:
 
 
 class Client:
-    """Who asks: an application by its key, for a consumer."""
+    """Who asks: an application by its key, for a consumer.
+
+    It asks in the loop that all clients share, where other apps' timers ring too, or in the given.
+    """
 
     def __init__(
         self,
@@ -55,18 +58,31 @@ class Client:
         api_key: str = "mock-api-key",
         consumer_id: str = "test-consumer",
         judge: Any = None,
+        *,
+        asked_in: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self.app = app
         self.application_id = application_id
         self.api_key = api_key
         self.consumer_id = consumer_id
         self.judge = judge
+        self.asked_in = asked_in or loop()
 
     def as_consumer(self, consumer_id: str) -> "Client":
-        return Client(self.app, self.application_id, self.api_key, consumer_id, self.judge)
+        return self._with(self.api_key, consumer_id)
 
     def with_key(self, api_key: str) -> "Client":
-        return Client(self.app, self.application_id, api_key, self.consumer_id, self.judge)
+        return self._with(api_key, self.consumer_id)
+
+    def _with(self, api_key: str, consumer_id: str) -> "Client":
+        return Client(
+            self.app,
+            self.application_id,
+            api_key,
+            consumer_id,
+            self.judge,
+            asked_in=self.asked_in,
+        )
 
     def headers(self) -> dict[str, str]:
         return {
@@ -104,7 +120,7 @@ class Client:
         asked = query if isinstance(query, str) else urlencode(query or {})
         query_string = "&".join(part for part in (parts.query, asked) if part)
         messages = list(chunks) if chunks is not None else [content or b""]
-        answer = loop().run_until_complete(
+        answer = self.asked_in.run_until_complete(
             self._send(method, parts.path.encode(), query_string.encode(), raw, messages)
         )
         if self.judge is not None:
