@@ -12,7 +12,7 @@ from mockvault.domain.entities import Connection
 from mockvault.domain.states import ConnectionState, IntegrationState, state_of
 from mockvault.json_text import dumps
 from mockvault.presenting.connectors import Alike, alike_of, form_field_json, form_fields_text
-from mockvault.presenting.mappings import mapping_json
+from mockvault.presenting.mappings import mappings_text
 from mockvault.vault.authorization import STATE_STEP
 from mockvault.vault.connections import Held
 from mockvault.vault.exchange import due_at
@@ -22,8 +22,14 @@ from mockvault.vault.vault import Vault
 JsonObject = dict[str, Any]
 
 
-_TEXT_BY_STATE = {state: dumps(state) for state in ConnectionState}
-_TEXT_BY_INTEGRATION: dict[str, bytes] = {state: dumps(state) for state in IntegrationState}
+_TEXT_BY_STATE = {state: b',"state":' + dumps(state) for state in ConnectionState}
+_TEXT_BY_INTEGRATION: dict[str, bytes] = {
+    state: b',"integration_state":' + dumps(state) for state in IntegrationState
+}
+_ENABLED, _NOT_ENABLED = b',"enabled":true', b',"enabled":false'
+_NO_SETTINGS, _NO_METADATA = b',"settings":{}', b',"metadata":{}'
+_NO_CONFIGURATION = b',"configuration":[]'
+_NOWHERE = b',"authorize_url":null', b',"revoke_url":null'
 ENVELOPE = b'{"status_code":200,"status":"OK","data":%b}'
 """What data is answered in."""
 
@@ -115,59 +121,37 @@ def connections_answer(
 def _connection_parts(
     vault: Vault, held: Held, consumer_id: str | None, base_url: str, moment: int
 ) -> Parts:
-    """Return a Connection as the texts that it is joined from: `beginning`, names and values."""
+    """Return a Connection as the texts that it is joined from: its beginning and properties."""
     connector, connection = held
     alike = alike_of(connector)
     integration = vault.application.integrations.get(
         connector.service_id, IntegrationState.CONFIGURED
     )
-    if alike.picture is None:
-        icon, logo = orjson.dumps(connector.icon), orjson.dumps(connector.logo)
-    else:
-        icon = logo = _text_of(base_url, alike.picture)
     parts = [
         alike.beginning,
-        b',"state":',
         _TEXT_BY_STATE[state_of(connector, connection)],
-        b',"integration_state":',
-        _TEXT_BY_INTEGRATION.get(integration) or dumps(integration),
-        b',"enabled":',
-        b"true" if connection is not None and connection.enabled else b"false",
-        b',"form_fields":',
+        _TEXT_BY_INTEGRATION.get(integration) or b',"integration_state":' + dumps(integration),
+        _ENABLED if connection is not None and connection.enabled else _NOT_ENABLED,
         form_fields_text(alike, connection),
-        b',"icon":',
-        icon,
-        b',"logo":',
-        logo,
+        alike.pictures or _pictures_text(base_url, alike.picture),
     ]
     if connector.oauth_grant_type is not None:
-        authorize, revoke = _urls(vault, held, consumer_id, base_url, moment)
-        parts += (b',"authorize_url":', authorize, b',"revoke_url":', revoke)
+        parts += _urls(vault, held, consumer_id, base_url, moment)
     else:
-        parts += (b',"revoke_url":', b"null")
+        parts.append(_NOWHERE[1])
     if connection is not None:
-        configuration = b"[]"
-        if connection.configuration:
-            configuration = dumps(
-                [
-                    {"resource": resource, "defaults": _defaults(connector, resource, values)}
-                    for resource, values in connection.configuration.items()
-                ]
-            )
+        _, _, _, created_at, updated_at, _, settings, metadata, _, configuration = connection
         parts += (
-            b',"settings":',
-            dumps(alike.plain_settings(connection)) if connection.settings else b"{}",
-            b',"metadata":',
-            dumps(connection.metadata) if connection.metadata else b"{}",
-            b',"configuration":',
-            configuration,
-            b',"custom_mappings":',
-            _mappings(vault, alike, connection),
-            b',"created_at":',
-            b"%d" % connection.created_at,
+            b',"settings":%b' % dumps(alike.plain_settings(connection))
+            if settings
+            else _NO_SETTINGS,
+            b',"metadata":%b' % dumps(metadata) if metadata else _NO_METADATA,
+            _configuration_text(connector, configuration) if configuration else _NO_CONFIGURATION,
+            _mappings_text(vault, alike, connection),
+            b',"created_at":%d' % created_at,
         )
-        if connection.updated_at is not None:
-            parts += (b',"updated_at":', b"%d" % connection.updated_at)
+        if updated_at is not None:
+            parts.append(b',"updated_at":%d' % updated_at)
     parts.append(b"}")
     return parts
 
@@ -197,8 +181,10 @@ def resource_settings_json(
 
 
 @lru_cache(maxsize=1024)
-def _text_of(base_url: str, path: str) -> bytes:
-    return orjson.dumps(base_url + path)
+def _pictures_text(base_url: str, path: str) -> bytes:
+    """Return icon and logo as JSON text: one picture that the mock draws."""
+    picture = orjson.dumps(base_url + path)
+    return b',"icon":%b,"logo":%b' % (picture, picture)
 
 
 @lru_cache(maxsize=512)
@@ -207,8 +193,8 @@ def _url_texts(
 ) -> tuple[bytes, bytes]:
     place = f"{service_id}/{quote(application_id, safe='')}?state={state}"
     return (
-        orjson.dumps(f"{base_url}/vault/authorize/{place}"),
-        orjson.dumps(f"{base_url}/vault/revoke/{place}"),
+        b',"authorize_url":' + orjson.dumps(f"{base_url}/vault/authorize/{place}"),
+        b',"revoke_url":' + orjson.dumps(f"{base_url}/vault/revoke/{place}"),
     )
 
 
@@ -219,10 +205,21 @@ def _urls(
     authorization = vault.authorization
     connector, connection = held
     if consumer_id is None or not authorization.can_authorize(connector, connection):
-        return b"null", b"null"
+        return _NOWHERE
     state = authorization.state_for(consumer_id, connector, moment)
     authorize, revoke = _url_texts(base_url, connector.service_id, vault.application.id, state)
-    return authorize, revoke if authorization.can_revoke(connector, connection) else b"null"
+    return authorize, revoke if authorization.can_revoke(connector, connection) else _NOWHERE[1]
+
+
+def _configuration_text(
+    connector: Connector, configuration: Mapping[str, Mapping[str, Any]]
+) -> bytes:
+    """Return the property that holds what was chosen for each resource."""
+    chosen = [
+        {"resource": resource, "defaults": _defaults(connector, resource, values)}
+        for resource, values in configuration.items()
+    ]
+    return b',"configuration":' + dumps(chosen)
 
 
 def _defaults(
@@ -250,14 +247,10 @@ def _default(form_field: FormField, value: Any) -> JsonObject:
     return default
 
 
-def _mappings(vault: Vault, alike: Alike, connection: Connection) -> bytes:
+def _mappings_text(vault: Vault, alike: Alike, connection: Connection) -> bytes:
+    """Return the property that holds the custom mappings, those without a value included."""
     mappings = vault.surroundings.store.mappings(connection.consumer_id, connection.key)
     if not mappings:
         return alike.unmapped
     mapped = {mapping.target_field_id: mapping for mapping in mappings}
-    return dumps(
-        [
-            mapping_json(field, mapped.get(field_id))
-            for field_id, field in alike.connector.target_fields.items()
-        ]
-    )
+    return mappings_text(alike.connector, mapped)

@@ -9,7 +9,7 @@ from mockvault.domain.connectors import Connector, FormField
 from mockvault.domain.entities import Connection
 from mockvault.domain.states import needs_token
 from mockvault.json_text import dumps
-from mockvault.presenting.mappings import mapping_json
+from mockvault.presenting.mappings import mappings_text
 
 JsonObject = dict[str, Any]
 
@@ -17,9 +17,10 @@ JsonObject = dict[str, Any]
 class Alike:
     """What all connections to one connector have in common, worked out once.
 
-    `beginning` is JSON text, as far as it says the same of each; `fields` are the form's, each with
-    its text up to the value, before consent and after it; `picture` is the path of the one that the
-    mock draws, None where the fixture has its own; `forms` are whole forms by what was filled in.
+    `beginning` is JSON text, as far as it says the same of each; `fields` are the form's: the id of
+    each, its default, and its text up to the value, before consent and after it; `forms` are whole
+    forms by what was filled in. `picture` is the path of the one that the mock draws; `pictures`
+    are the fixture's own as JSON text, empty where it has none.
     """
 
     __slots__ = (
@@ -29,6 +30,7 @@ class Alike:
         "forms",
         "needs_token",
         "picture",
+        "pictures",
         "sensitive",
         "unmapped",
     )
@@ -42,17 +44,21 @@ class Alike:
             field.id for field in connector.form_fields if field.sensitive
         ) | {"api_key"}
         self.fields = tuple(
-            (field, _text_up_to_value(field, is_waiting=field.after_authorization), ready)
+            (
+                field.id,
+                field.default_value,
+                _text_up_to_value(field, is_waiting=field.after_authorization),
+                _text_up_to_value(field, is_waiting=False),
+            )
             for field in connector.form_fields
-            for ready in [_text_up_to_value(field, is_waiting=False)]
         )
-        self.picture = (
-            f"/_mock/vault/icons/{quote(connector.service_id, safe='')}.svg"
+        self.picture = f"/_mock/vault/icons/{quote(connector.service_id, safe='')}.svg"
+        self.pictures = (
+            b""
             if connector.icon.startswith(PICTURES)
-            else None
+            else b',"icon":%b,"logo":%b' % (dumps(connector.icon), dumps(connector.logo))
         )
-        fields = connector.target_fields.values()
-        self.unmapped = dumps([mapping_json(field, None) for field in fields])
+        self.unmapped = mappings_text(connector, {})
 
     def plain_settings(self, connection: Connection) -> Mapping[str, Any]:
         """Return the settings but those that are kept apart: an API key and what is sensitive."""
@@ -105,10 +111,11 @@ _FORM, _FORMS = 4_096, 64
 
 
 def form_fields_text(alike: Alike, connection: Connection | None) -> bytes:
-    """Return the form's fields as JSON text: what never changes of them is text already."""
+    """Return the property that holds the form's fields: what never changes of them is text."""
     settings: Mapping[str, Any] = connection.settings if connection else {}
     is_waiting = alike.needs_token and (connection is None or connection.token is None)
-    values = tuple([settings.get(each.id, each.default_value) for each, _, _ in alike.fields])
+    given = settings.get
+    values = tuple([given(field_id, default) for field_id, default, _, _ in alike.fields])
     key = (is_waiting, values)
     is_plain = _TEXTS.issuperset(map(type, values))  # others may be equal and not look alike
     if is_plain:
@@ -117,9 +124,9 @@ def form_fields_text(alike: Alike, connection: Connection | None) -> bytes:
             return known
     fields = [
         (waiting if is_waiting else ready) + (b'""' if value is None else dumps(value))
-        for value, (_, waiting, ready) in zip(values, alike.fields, strict=True)
+        for value, (_, _, waiting, ready) in zip(values, alike.fields, strict=True)
     ]
-    text = b"[" + b"},".join(fields) + b"}]" if fields else b"[]"
+    text = b',"form_fields":[%b}]' % b"},".join(fields) if fields else b',"form_fields":[]'
     if is_plain and len(text) <= _FORM:
         if len(alike.forms) >= _FORMS:
             alike.forms.clear()

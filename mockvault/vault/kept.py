@@ -10,8 +10,8 @@ LIMIT = 16 * 1024 * 1024
 Parts = list[bytes]
 """The JSON texts that an object is joined from.
 
-First its beginning, properties that always go together, without the closing brace; then in turn a
-property's name, with all that stands before its value (`,"state":`), and the value; last the brace.
+First its beginning, properties that always go together, without the closing brace; then each other
+property, its comma before it (`,"state":"added"`); last the brace.
 """
 
 

@@ -43,23 +43,19 @@ def read_json(content: bytes) -> Any:
         value = orjson.loads(content)
     except orjson.JSONDecodeError as error:
         raise _unreadable(content, error) from None
-    # a colon stands behind each key, and may stand in texts: where there are as many as keys were
-    # read, or as many behind a quote, none was given twice
-    colons = content.count(b":")
-    if colons:
-        keys = _count_keys(value)
-        if colons != keys and len(_KEY_ENDS.findall(content)) != keys:
+    # of what no backslash hides, as many colons are written as were read: but where a name came
+    # again, its first value is lost, and the colon between both
+    if b"\\" not in content:
+        if content.count(b":") != orjson.dumps(value).count(b":"):
             _refuse_repeated_keys(content)
+    elif len(_KEY_ENDS.findall(content)) != _count_keys(value):
+        _refuse_repeated_keys(content)
     return value
 
 
 def _count_keys(value: Any) -> int:
     if type(value) is dict:
-        count = len(value)
-        for inner in value.values():
-            if type(inner) is dict or type(inner) is list:
-                count += _count_keys(inner)
-        return count
+        return len(value) + sum(map(_count_keys, value.values()))
     if type(value) is list:
         return sum(map(_count_keys, value))
     return 0

@@ -8,41 +8,22 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from jsonschema_rs import Draft4Validator
 
 from mockvault.contract import escape
 from mockvault.vault.kept import Parts
 from mockvault.web.schemas import Schemas
 
-MOST = 128
-"""Texts of a property, or objects, that are known to be right; when there are more, all go.
-
-Few: many would be of values that never come again, and reading them back from memory takes longer
-than to judge them.
+MOST = 512
+"""Texts of properties that are known to be right; when there are more, all go."""
+SEEN = 64
+"""Texts that were right once. Few: most are of values that never come again, as times are, and to
+read them back from memory takes longer than to judge them.
 """
 LONGEST = 4_096
 """Bytes of a text that is remembered."""
 _OF_PROPERTIES = frozenset({"type", "properties", "required"})
 _ANNOTATIONS = frozenset({"description", "example", "title", "deprecated", "externalDocs"})
-
-
-class _Known:
-    """What is known of the texts of one property; `judge` is None where any value is right."""
-
-    __slots__ = ("judge", "texts")
-
-    def __init__(self, judge: Draft4Validator | None) -> None:
-        self.judge = judge
-        self.texts: set[bytes] = set()
-
-    def is_right(self, text: bytes) -> bool:
-        if self.judge is not None and not self.judge.is_valid(orjson.loads(text)):
-            return False
-        if len(text) <= LONGEST:
-            if len(self.texts) >= MOST:
-                self.texts.clear()
-            self.texts.add(text)
-        return True
+_END = b"}"
 
 
 class ByParts:
@@ -54,55 +35,45 @@ class ByParts:
             name: schemas.validator(f"{pointer}/properties/{escape(name)}")
             for name in schema.get("properties", {})
         }
-        self._known: dict[bytes, _Known] = {}
-        self._beginnings: dict[bytes, frozenset[str]] = {}
-        self._complete: set[tuple[bytes, ...]] = set()
+        self._right = {_END}
+        self._seen: set[bytes] = set()
 
     def proves(self, parts: Parts) -> bool:
         """Tell whether the object that is joined from the parts is right.
 
         False leaves that open: a property may be wrong, or named in an odd way.
         """
-        known, beginning, names = self._known, parts[0], parts[1:-1:2]
-        for name, text in zip(names, parts[2:-1:2], strict=True):
-            of_name = known.get(name)
-            if of_name is None:
-                of_name = known[name] = _Known(self._validators.get(orjson.loads(name[1:-1])))
-            if text not in of_name.texts and not of_name.is_right(text):
+        right = self._right
+        for text in parts:
+            if text not in right and not self._is_right(text):
                 return False
-        return (beginning, *names) in self._complete or self._is_complete(beginning, names)
+        return not self._required or self._required.issubset(orjson.loads(b"".join(parts)))
 
     def is_right_of(self, properties: dict[str, Any]) -> bool:
         """Tell whether each of these properties has a value that it may have."""
-        return all(
-            self._validators[name].is_valid(value)
-            for name, value in properties.items()
-            if name in self._validators
-        )
-
-    def _is_complete(self, beginning: bytes, names: list[bytes]) -> bool:
-        """Tell whether the beginning is right, and no required property is missing."""
-        begun = self._names_of(beginning)
-        if begun is None or not self._required <= begun.union(
-            [orjson.loads(name[1:-1]) for name in names]
-        ):
-            return False
-        if len(self._complete) >= MOST:
-            self._complete.clear()
-        self._complete.add((beginning, *names))
+        validators = self._validators
+        for name, value in properties.items():
+            judge = validators.get(name)
+            if judge is not None and not judge.is_valid(value):
+                return False
         return True
 
-    def _names_of(self, beginning: bytes) -> frozenset[str] | None:
-        """Return the properties that an object begins with, or None where one of them is wrong."""
-        names = self._beginnings.get(beginning)
-        if names is None:
-            value = orjson.loads(beginning + b"}")
-            if not self.is_right_of(value):
-                return None
-            if len(self._beginnings) >= MOST:
-                self._beginnings.clear()
-            names = self._beginnings[beginning] = frozenset(value)
-        return names
+    def _is_right(self, text: bytes) -> bool:
+        """Tell whether the properties of one part are right; what comes again is remembered."""
+        first = text[0] == ord("{")
+        if not self.is_right_of(orjson.loads(text + _END if first else b"{" + text[1:] + _END)):
+            return False
+        seen = self._seen
+        if text in seen:
+            seen.remove(text)
+            if len(self._right) >= MOST:
+                self._right = {_END}
+            self._right.add(text)
+        elif len(text) <= LONGEST:
+            if len(seen) >= SEEN:
+                seen.clear()
+            seen.add(text)
+        return True
 
 
 def data_of(schemas: Schemas, pointer: str, status: int) -> ByParts | None:
