@@ -129,8 +129,8 @@ class Journal:
 
     def put(self, kind: str, what: Any) -> None:
         """Put down anything else, now."""
+        self._pending.append((kind, what))
         self.flush()
-        self._append(kind, what, None, _OVERHEAD)
 
     def flush(
         self, cause: int | None = None, steps: Sequence[Any] = (), at: int | None = None
@@ -140,24 +140,24 @@ class Journal:
         What is one of the request's `steps` was caused by it.
         """
         pending, self._pending = self._pending, []
+        if not pending:
+            return
+        if at is None:
+            at = self._now()
+        number, entries = self._number, self._entries
         for kind, what in pending:
             caused_by = None
             for step in steps:
                 if what.change is step:
                     caused_by = cause
-            self._append(kind, what, caused_by, _OVERHEAD, at)
-
-    def _append(
-        self, kind: str, what: Any, cause: int | None, size: int, at: int | None = None
-    ) -> None:
-        self._number += 1
-        numbered = (self._number, kind, self._now() if at is None else at, what, cause, size)
-        self._entries.append(numbered)
-        self._size += size
-        if len(self._entries) > self.capacity + PORTION or self._size > BYTES + PORTION_BYTES:
+            number += 1
+            entries.append((number, kind, at, what, caused_by, _OVERHEAD))
+            if self._followers:
+                self._tell(entry_of(entries[-1]))
+        self._number = number
+        self._size += _OVERHEAD * len(pending)
+        if len(entries) > self.capacity + PORTION or self._size > BYTES + PORTION_BYTES:
             self._make_room()
-        if self._followers:
-            self._tell(entry_of(numbered))
 
     def settle(self) -> None:
         """Put down what waits, and hold no more than is to be kept: before anything is read."""

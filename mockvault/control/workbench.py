@@ -16,7 +16,7 @@ from mockvault.domain.clock import ClockState, ControlledClock
 from mockvault.domain.events import ConnectionChange
 from mockvault.domain.timers import Timer
 from mockvault.vault.applications import Applications
-from mockvault.vault.exchange import NEVER, due_at
+from mockvault.vault.exchange import due_at
 from mockvault.vault.vault import Vault
 from mockvault.web.recording import Exchange, Row, Tell
 
@@ -174,10 +174,9 @@ class Workbench:
     def _watch(self, change: ConnectionChange) -> None:
         """See to the connection's token when it is about to end."""
         connection = change.after
-        if connection is not None and connection.token is not None:
-            due = due_at(connection.token)
-            if due != NEVER:
-                self._see_to(f"{connection.id} of {connection.consumer_id}", due)
+        token = None if connection is None else connection.token
+        if connection is not None and token is not None and token.expires_in is not None:
+            self._see_to(f"{connection.id} of {connection.consumer_id}", due_at(token))
 
     def _see_to(self, subject: str, due: int) -> None:
         timers = self.vault.surroundings.timers

@@ -83,8 +83,9 @@ def connection_answer(vault: Vault, held: Held, consumer_id: str | None, base_ur
     if vault.shown.keeps_parts:
         text.parts = parts
     until = moment + STATE_STEP
-    if connection is not None and connection.token is not None:
-        until = min(until, due_at(connection.token))
+    token = None if connection is None else connection.token
+    if token is not None and token.expires_in is not None:
+        until = min(until, due_at(token))
     vault.shown.keep(key, (revision, moment, until, connection), text, len(text.content))
     return text
 
@@ -133,7 +134,7 @@ def _connection_parts(
         _TEXT_BY_INTEGRATION.get(integration) or b',"integration_state":' + dumps(integration),
         _ENABLED if connection is not None and connection.enabled else _NOT_ENABLED,
         form_fields_text(alike, connection),
-        alike.pictures or _pictures_text(base_url, alike.picture),
+        *(alike.pictures or _picture_texts(base_url, alike.picture)),
     ]
     if connector.oauth_grant_type is not None:
         parts += _urls(vault, held, consumer_id, base_url, moment)
@@ -181,10 +182,10 @@ def resource_settings_json(
 
 
 @lru_cache(maxsize=1024)
-def _pictures_text(base_url: str, path: str) -> bytes:
-    """Return icon and logo as JSON text: one picture that the mock draws."""
+def _picture_texts(base_url: str, path: str) -> tuple[bytes, bytes]:
+    """Return icon and logo as JSON texts: one picture that the mock draws."""
     picture = orjson.dumps(base_url + path)
-    return b',"icon":%b,"logo":%b' % (picture, picture)
+    return b',"icon":' + picture, b',"logo":' + picture
 
 
 @lru_cache(maxsize=512)

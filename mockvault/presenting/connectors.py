@@ -20,7 +20,7 @@ class Alike:
     `beginning` is JSON text, as far as it says the same of each; `fields` are the form's: the id of
     each, its default, and its text up to the value, before consent and after it; `forms` are whole
     forms by what was filled in. `picture` is the path of the one that the mock draws; `pictures`
-    are the fixture's own as JSON text, empty where it has none.
+    are the fixture's own as JSON texts, none where it has none.
     """
 
     __slots__ = (
@@ -54,9 +54,9 @@ class Alike:
         )
         self.picture = f"/_mock/vault/icons/{quote(connector.service_id, safe='')}.svg"
         self.pictures = (
-            b""
+            ()
             if connector.icon.startswith(PICTURES)
-            else b',"icon":%b,"logo":%b' % (dumps(connector.icon), dumps(connector.logo))
+            else (b',"icon":' + dumps(connector.icon), b',"logo":' + dumps(connector.logo))
         )
         self.unmapped = mappings_text(connector, {})
 

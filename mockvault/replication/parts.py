@@ -285,16 +285,13 @@ class RecordedJournal(Journal):
 
     def flush(self, cause: int | None = None, steps: Any = (), at: int | None = None) -> None:
         """Put down what waits."""
-        if self._pending:
+        waiting = len(self._pending)
+        if waiting:
             self._turns.enter()
             super().flush(cause, steps, at)
-
-    def _append(
-        self, kind: str, what: Any, cause: int | None, size: int, at: int | None = None
-    ) -> None:
-        self._turns.enter()
-        super()._append(kind, what, cause, size, at)
-        self._turns.changes.append((self._id, "row", (self._entries[-1],)))
+            self._turns.changes += [
+                (self._id, "row", (self._entries[place],)) for place in range(-waiting, 0)
+            ]
 
     def clear(self) -> None:
         """Forget every entry."""

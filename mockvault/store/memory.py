@@ -158,7 +158,9 @@ class MemoryStore:
 
     def _wrote(self, consumer_id: str) -> Account:
         """Return the account, to be changed in more than its counts."""
-        account = self._mine(consumer_id)
+        account = self._accounts.get(consumer_id)
+        if account is None or account.owner is not self._owner:
+            account = self._mine(consumer_id)
         self._writes += 1
         account.revision = account.activity = self._writes
         return account

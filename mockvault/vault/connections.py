@@ -84,7 +84,10 @@ class Connections:
         """Return the connector and the connection, if any; raise ConnectorNotFound."""
         connector = self._at.connector(unified_api, service_id)
         connection = self._at.store.connection(consumer_id, (unified_api, service_id))
-        return Held(connector, self._current(connector, connection))
+        token = None if connection is None else connection.token
+        if token is not None and token.expires_in is not None:
+            connection = self._current(connector, connection)
+        return Held(connector, connection)
 
     def find_added(
         self, consumer_id: str, unified_api: str, service_id: str
@@ -191,6 +194,7 @@ class Connections:
         old = before or Connection(
             consumer_id, connector.unified_api, connector.service_id, created_at=now
         )
+        configuration = body.get("configuration")
         return Connection(
             old.consumer_id,
             old.unified_api,
@@ -201,7 +205,9 @@ class Connections:
             merged(old.settings, body.get("settings", NOTHING)),
             merged(old.metadata, body.get("metadata", NOTHING)),
             old.token,
-            _configured(connector, old.configuration, body.get("configuration", ())),
+            _configured(connector, old.configuration, configuration)
+            if configuration
+            else old.configuration,
         )
 
 
@@ -229,8 +235,6 @@ def _configured(
     changes: Sequence[Mapping[str, Any]],
 ) -> Mapping[str, Mapping[str, Any]]:
     """Return the resources' settings with those of a body's `configuration`."""
-    if not changes:
-        return configuration
     result = dict(configuration)
     for change in changes:
         resource = find_resource(connector, change.get("resource", ""))

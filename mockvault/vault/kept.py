@@ -15,9 +15,6 @@ property, its comma before it (`,"state":"added"`); last the brace.
 """
 
 
-_NOBODY: frozenset[Any] = frozenset()
-
-
 class Text:
     """JSON text that was worked out once, and by whom it has been proved to be right.
 
@@ -30,7 +27,7 @@ class Text:
         self.content = content
         self.parts: Parts | None = None
         """What the data was joined from, where that is kept."""
-        self.proved_by: frozenset[Any] = _NOBODY
+        self.proved_by: tuple[Any, ...] = ()
         self.reply: Any = None
         """The answer that is made of it alone, where one was made."""
         self.tail: bytes | None = None

@@ -315,7 +315,7 @@ class Plan:
             now = surroundings.clock.now()
             application_id = vault.application.id
             if surroundings.changes:
-                steps = tuple(surroundings.take_changes())
+                steps, surroundings.changes = tuple(surroundings.changes), []
             if consumer_id is not None:
                 # where no time passes, nothing takes any: one past, one log
                 duration = 0.0 if surroundings.clock.is_frozen else int(elapsed * 1000 + 0.5) / 1000
@@ -370,12 +370,12 @@ class Plan:
         proved by those that are new.
         """
         text, content = reply.text, reply.content
-        if text is not None and (
-            judge in text.proved_by
-            or (text.parts is not None and judge.proves(reply.status, text.parts))
-        ):
-            text.proved_by |= {judge}
-            return
+        if text is not None:
+            if judge in text.proved_by:
+                return
+            if text.parts is not None and judge.proves(reply.status, text.parts):
+                text.proved_by += (judge,)
+                return
         if content is None or not judge.is_plainly_valid(reply.status, content):
             headers = headers_of(reply, request_id, call.head.origin, self._source)
             violations = judge.violations(reply.status, headers, content)
@@ -391,7 +391,7 @@ class Plan:
             if violations:
                 return
         if text is not None:
-            text.proved_by |= {judge}
+            text.proved_by += (judge,)
 
 
 def _unknown(operation: Operation, accepted: Mapping[str, Any]) -> tuple[str, ...]:

@@ -35,6 +35,12 @@ class ByParts:
             name: schemas.validator(f"{pointer}/properties/{escape(name)}")
             for name in schema.get("properties", {})
         }
+        self._judges = {
+            b',"%b"' % name.encode(): judge.is_valid
+            for name, judge in self._validators.items()
+            if name.isidentifier()
+        }
+        """By how a part begins that is one of these properties."""
         self._right = {_END}
         self._seen: set[bytes] = set()
 
@@ -60,8 +66,12 @@ class ByParts:
 
     def _is_right(self, text: bytes) -> bool:
         """Tell whether the properties of one part are right; what comes again is remembered."""
-        first = text[0] == ord("{")
-        if not self.is_right_of(orjson.loads(text + _END if first else b"{" + text[1:] + _END)):
+        name, _, value = text.partition(b":")
+        is_valid = self._judges.get(name)
+        if is_valid is not None:
+            if not is_valid(orjson.loads(value)):
+                return False
+        elif not self.is_right_of(orjson.loads(_object_of(text))):
             return False
         seen = self._seen
         if text in seen:
@@ -74,6 +84,11 @@ class ByParts:
                 seen.clear()
             seen.add(text)
         return True
+
+
+def _object_of(part: bytes) -> bytes:
+    """Return the properties of one part as an object's text: those of the beginning, or another."""
+    return (part if part.startswith(b"{") else b"{" + part[1:]) + _END
 
 
 def data_of(schemas: Schemas, pointer: str, status: int) -> ByParts | None:

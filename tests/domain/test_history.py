@@ -107,6 +107,21 @@ def test_ids_follow_from_the_seed_and_their_number() -> None:
     assert second.count == 2
 
 
+@given(st.text(max_size=8), st.integers(0, 40), st.lists(st.sampled_from("ut"), max_size=12))
+def test_an_id_is_the_same_however_many_were_asked_for_at_once(
+    seed: str, first: int, asked: list[str]
+) -> None:
+    made = IdSource(seed, first)
+
+    for number, kind in enumerate(asked, first):
+        alone = IdSource(seed, number)
+        if kind == "u":
+            assert made.uuid() == alone.uuid()
+        else:
+            assert made.token() == alone.token()
+        assert made.count == alone.count == number + 1
+
+
 @given(st.text(max_size=20))
 def test_every_uuid_has_the_form_of_one(seed: str) -> None:
     import uuid

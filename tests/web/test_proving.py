@@ -74,6 +74,21 @@ def test_an_answer_is_proved_by_parts_only_where_its_schema_asks_of_properties_a
     assert not is_provable("connectionsOne", 404)  # no data, and another envelope
 
 
+def test_an_answer_that_is_proved_stays_proved_by_as_few(app: MockVault) -> None:
+    client = Client(app)
+    client.patch("crm+salesforce", metadata={"a": 1})
+    for _ in range(20):
+        client.connection()
+
+    vault = next(iter(app.applications))
+    kept = vault.shown.get(("test-consumer", "crm", "salesforce", "http://testserver"))
+
+    assert kept is not None
+    assert (
+        len(kept[1].proved_by) == 2
+    )  # by the operation that changed it, and by the one that reads
+
+
 def test_every_connection_is_proved_by_its_parts(app: MockVault) -> None:
     client, judge = Client(app), AnswerJudge(app.contract, app.contract.by_id["connectionsOne"])
     vault = next(iter(app.applications))
