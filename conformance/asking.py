@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import click
 
 from conformance import profiles
+from conformance.laws import LAWS
 from conformance.target import Application
 
 _KEY_FILE = click.Path(exists=True, dir_okay=False)
@@ -27,6 +28,32 @@ def credentials(command: click.decorators.FC) -> click.decorators.FC:
         click.option("--api-key-file", type=_KEY_FILE, help="Read the key from a file."),
         click.option("--api-key", help="The key of the application (default: $VAULT_API_KEY)."),
         click.option("--app-id", envvar="VAULT_APP_ID", help="The application under judgement."),
+    ):
+        command = option(command)
+    return command
+
+
+def accepting(command: click.decorators.FC) -> click.decorators.FC:
+    """Give a command the options of what is known to fail, and of what counts as a failure."""
+    for option in (
+        click.option(
+            "--strict",
+            is_flag=True,
+            help="Fail for SHOULD as for MUST, which warns otherwise"
+            f" (SHOULD: {sum(not law.must for law in LAWS.values())} of {len(LAWS)} laws).",
+        ),
+        click.option(
+            "--new-only", is_flag=True, help="Fail only for what the baseline does not know."
+        ),
+        click.option(
+            "--baseline", type=click.Path(path_type=Path), help="Known failures, one id a line."
+        ),
+        click.option(
+            "--waivers",
+            "waiver_file",
+            type=click.Path(path_type=Path),
+            help="Default: conformance.toml.",
+        ),
     ):
         command = option(command)
     return command

@@ -1,4 +1,4 @@
-"""The commands: run, list, explain, replay, diff, cleanup."""
+"""The commands: run, merge, list, explain, replay, diff, cleanup."""
 
 import json
 import os
@@ -13,8 +13,15 @@ from typing import NoReturn
 
 import click
 
-from conformance import __version__, contract, folder, profiles, resuming, waivers
-from conformance.asking import address, applications, credentials, other_side, with_leave_to_write
+from conformance import __version__, contract, folder, merging, profiles, resuming, waivers
+from conformance.asking import (
+    accepting,
+    address,
+    applications,
+    credentials,
+    other_side,
+    with_leave_to_write,
+)
 from conformance.checks import CHECKS
 from conformance.cleaning import clean
 from conformance.crashes import Command
@@ -86,17 +93,7 @@ def main() -> None:
     help="Say what was not found out: consent=auto, mock, code or none;"
     " mapping='api+service target_field_id …'.",
 )
-@click.option(
-    "--waivers", "waiver_file", type=click.Path(path_type=Path), help="Default: conformance.toml."
-)
-@click.option("--baseline", type=click.Path(path_type=Path), help="Known failures, one id a line.")
-@click.option("--new-only", is_flag=True, help="Fail only for what the baseline does not know.")
-@click.option(
-    "--strict",
-    is_flag=True,
-    help="Fail for SHOULD as for MUST, which warns otherwise"
-    f" (SHOULD: {sum(not law.must for law in LAWS.values())} of {len(LAWS)} laws).",
-)
+@accepting
 @click.option("--spec", help="Another file of the contract.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and send nothing.")
 @click.option("--stop-first", is_flag=True, help="Stop after the first law that fails.")
@@ -133,6 +130,7 @@ def run(url: str, **options: object) -> None:
         runner.before_cleaning = lambda ended: folder.write(where, [*seen, ended], runner.target)
         if kept is not None:
             left = {f"conf-{name}-": _left(where, name) for name in kept.sittings}
+            runner.target.secrets.take_over(kept.placeholders)
             runner.go_on_from(kept.former, left)
         runner.listen(resuming.Journal(runner, where, goes_on=kept is not None))
     with _stopped_by_signals():
@@ -244,13 +242,7 @@ def _plan(url: str, options: dict[str, object]) -> Plan:
         raise click.UsageError("--shard is like 2/4")
     seed = options["seed"]
     seed = int(str(seed)) if seed is not None else int.from_bytes(os.urandom(3), "big")
-    try:
-        accepted = _waivers(options)
-        reading = contract.load(str(options["spec"]) if options["spec"] else None)
-        if lacking := sorted(set(contract.load().operations) - set(reading.operations)):
-            raise click.UsageError(f"{options['spec']} is no contract of a Vault: no {lacking[0]}")
-    except (waivers.WaiversUnreadable, contract.ContractUnreadable) as error:
-        raise click.UsageError(str(error)) from error
+    accepted, reading = _accepted(options)
     run_id = str(options["run_id"] or run_id_for(seed))
     given = options["report_dir"]
     where = given if isinstance(given, Path) else FOLDER
@@ -298,6 +290,18 @@ def _phases_of(only: Sequence[str]) -> tuple[str, ...]:
     return (("laws",) if not all(hooks) else ()) + (("webhooks",) if any(hooks) else ())
 
 
+def _accepted(options: dict[str, object]) -> tuple[waivers.Waivers, contract.Contract]:
+    """Return the failures that are known, and the contract that is judged by."""
+    try:
+        accepted = _waivers(options)
+        reading = contract.load(str(options["spec"]) if options["spec"] else None)
+    except (waivers.WaiversUnreadable, contract.ContractUnreadable) as error:
+        raise click.UsageError(str(error)) from error
+    if lacking := sorted(set(contract.load().operations) - set(reading.operations)):
+        raise click.UsageError(f"{options['spec']} is no contract of a Vault: no {lacking[0]}")
+    return accepted, reading
+
+
 def _waivers(options: dict[str, object]) -> waivers.Waivers:
     named, baseline = options["waiver_file"], options["baseline"]
     path = named if isinstance(named, Path) else Path("conformance.toml")
@@ -325,6 +329,66 @@ def _print_plan(plan: Plan) -> None:
     )
     click.echo(f"time       {profile.seconds:g} s at most")
     click.echo(f"seed       {plan.seed}")
+
+
+@main.command(cls=Command)
+@click.argument(
+    "folders",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, path_type=Path, file_okay=False),
+)
+@click.option(
+    "--report-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write all reports here.",
+)
+@accepting
+@click.option("--spec", help="Another file of the contract.")
+def merge(folders: Sequence[Path], report_dir: Path | None, **options: object) -> None:
+    """Give one verdict on the shards of a run, each by its --report-dir, and send nothing.
+
+    Exit codes: 0 it conforms, 1 it does not, 2 usage, 3 a shard is missing or was not finished and
+    no other has found a failure.
+    """
+    try:
+        whole = merging.merged(folders)
+    except merging.Unmergeable as why:
+        raise click.UsageError(str(why)) from why
+    runner = Run(_merged_plan(whole, options))
+    runner.target.secrets.take_over(whole.placeholders)
+    runner.go_on_from(whole.former)
+    seen: list[RunEvent] = []
+    runner.listen(console.Console(runner.target, sys.stdout, quiet=True, folder=report_dir))
+    runner.listen(seen.append)
+    ended = runner.conclude(whole.lacking)
+    if report_dir is not None:
+        folder.write(report_dir, seen, runner.target)
+    sys.exit(_exit_code(ended))
+
+
+def _merged_plan(whole: merging.Merged, options: dict[str, object]) -> Plan:
+    accepted, reading = _accepted(options)
+    if reading.version != whole.asked["contract"]:
+        raise click.UsageError(
+            f"the shards were judged by the contract {whole.asked['contract']}, not by "
+            f"{reading.version}: name it by --spec"
+        )
+    return Plan(
+        contract=reading,
+        transport=HttpTransport(whole.asked["base_url"]),  # which nothing is sent by
+        base_url=whole.asked["base_url"],
+        applications=(),
+        profile=PROFILES[whole.asked["profile"]],
+        seed=int(whole.asked["seed"]),
+        run_id="merged",
+        phases=tuple(whole.asked["phases"]),
+        only=tuple(whole.asked["only"]),
+        capabilities=whole.capabilities,
+        asked=whole.options,
+        waivers=accepted,
+        strict=bool(options["strict"]),
+    )
 
 
 @main.command("list", cls=Command)

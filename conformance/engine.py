@@ -184,7 +184,7 @@ class Run:
             self._sweep_left()
             self.target.deadline = deadline
             self.watch()
-            self._begin()
+            self._begin(self._opening())
             self._rounds(phases)
         except KeyboardInterrupt as stop:
             stopped = str(stop) or "interrupted"
@@ -203,6 +203,18 @@ class Run:
             self._attempt(partial(listener, ended))
         if self._crash is not None:
             raise self._crash
+        return ended
+
+    def conclude(self, partial: str) -> RunFinished:
+        """Return the verdict on what was taken over, and judge nothing more.
+
+        `partial` says what is missing of it.
+        """
+        self._begin(replace(self._opening(), taken_over=0))
+        ended = self._verdict("")
+        if partial and ended.outcome == "conforms":
+            ended = replace(ended, outcome="not judged")
+        self._emit(ended := replace(ended, partial=partial))
         return ended
 
     def _end(self, stopped: str) -> None:
@@ -244,8 +256,8 @@ class Run:
             plan.asked,
         )
 
-    def _begin(self) -> None:
-        self._emit(self._opening())
+    def _begin(self, opening: RunStarted) -> None:
+        self._emit(opening)
         for case in self._former.cases:
             self.cases.append(case)
             self._emit(case)

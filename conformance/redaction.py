@@ -2,12 +2,19 @@
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from html import escape
 from urllib.parse import quote, quote_plus
 
 _JWT = re.compile(r"eyJ(?:hbGci|0eXAi|[\w-]{8,}\.)[\w.-]*")
 _AS_VARIABLE = "${{{}}}"
+_VARIABLE = re.compile(r"\$\{((?:VAULT|CANARY)_[A-Z0-9_]+)\}")
+
+
+def placeholders_in(text: str) -> frozenset[str]:
+    """Return the names of the secrets for which a placeholder stands in a text."""
+    return frozenset(_VARIABLE.findall(text))
 
 
 def _spellings(value: str) -> set[str]:
@@ -37,6 +44,15 @@ class Secrets:
                 self.name_by_value.setdefault(spelling, name)
             self._longest_first = []
         return value
+
+    def take_over(self, names: Iterable[str]) -> None:
+        """Take the placeholders of an earlier run, whose secrets nobody knows, for what they hide.
+
+        So a command that is shown again has them as variables again.
+        """
+        for name in names:
+            self.name_by_value.setdefault(_AS_VARIABLE.format(name), name)
+        self._longest_first = []
 
     def hidden(self, text: str, placeholder: str = _AS_VARIABLE) -> str:
         """Return the text with each secret replaced by a placeholder that holds its name."""

@@ -15,6 +15,7 @@ from conformance import __version__
 from conformance.engine import Former, Plan, Run
 from conformance.failures import Answer, Exchange, Failure, Request, plain
 from conformance.phases.registry import ENDED
+from conformance.redaction import placeholders_in
 from conformance.run_events import CaseJudged, PromiseBroken, RunEvent, RunFinished, RunStarted
 
 FILE = "state.jsonl"
@@ -26,12 +27,19 @@ class Unresumable(Exception):
 
 @dataclass(frozen=True)
 class Kept:
-    """What the file of a run tells: what it was asked, what it judged, and what it left behind."""
+    """What the file of a run tells: what it was asked, what it judged, and what it left behind.
+
+    `capabilities` are what it found out of the deployment, `options` those that a law needs again;
+    `placeholders` are the names of the secrets for which a placeholder stands in what was sent.
+    """
 
     asked: Mapping[str, Any]
     former: Former
     sittings: tuple[str, ...]
     is_whole: bool
+    capabilities: Mapping[str, str]
+    options: tuple[str, ...]
+    placeholders: frozenset[str]
 
 
 def asked(plan: Plan) -> dict[str, Any]:
@@ -64,6 +72,7 @@ class Journal:
         """Take one event."""
         if isinstance(event, RunStarted):
             self._known = event.taken_over
+            self._write({"found": event.capabilities, "options": event.asked})
         elif isinstance(event, PromiseBroken):
             self._write({"broken": plain(event.failure)})
         elif isinstance(event, CaseJudged):
@@ -111,14 +120,14 @@ def read(folder: Path) -> Kept | None:
     path = folder / FILE
     if not path.exists():
         return None
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    rows, text = [], path.read_text(encoding="utf-8")
+    for line in text.splitlines():
         try:
             rows.append(json.loads(line))
         except ValueError:
             continue
     try:
-        return _kept(rows) if rows else None
+        return _kept(rows, placeholders_in(text)) if rows else None
     except (KeyError, TypeError, ValueError) as error:
         raise Unresumable(f"{path} is not what a run has written: {error!r}") from error
 
@@ -132,7 +141,7 @@ def disagreement(kept: Kept, plan: Plan) -> str:
     return ""
 
 
-def _kept(rows: list[dict[str, Any]]) -> Kept:
+def _kept(rows: list[dict[str, Any]], placeholders: frozenset[str]) -> Kept:
     question = rows[0]["asked"]
     sittings = [str(row["sitting"]) for row in rows if "sitting" in row]
     ends = [row["ended"] for row in rows if "ended" in row]
@@ -157,7 +166,16 @@ def _kept(rows: list[dict[str, Any]]) -> Kept:
     )
     last = rows[-1].get("ended")
     is_whole = last is not None and last["outcome"] != "interrupted" and not last["partial"]
-    return Kept(question, former, tuple(s for s in sittings if s not in cleaned), is_whole)
+    begun: Mapping[str, Any] = next((row for row in reversed(rows) if "found" in row), {})
+    return Kept(
+        question,
+        former,
+        tuple(s for s in sittings if s not in cleaned),
+        is_whole,
+        begun.get("found", {}),
+        tuple(map(str, begun.get("options", ()))),
+        placeholders,
+    )
 
 
 def _case(row: Mapping[str, Any]) -> CaseJudged:

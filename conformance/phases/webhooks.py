@@ -437,9 +437,11 @@ def _receiver(world: World) -> None:
 
 
 def _laws(context: Context) -> list[Law]:
-    laws = [item for item in LAWS.values() if item.id.startswith("VLT-HOK")]
-    asked = not context.only or any(item.id.startswith(context.only) for item in laws)
-    return laws if asked else []
+    return [
+        item
+        for item in LAWS.values()
+        if item.id.startswith("VLT-HOK") and (not context.only or item.id.startswith(context.only))
+    ]
 
 
 @phase(

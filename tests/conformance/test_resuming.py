@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -118,6 +119,9 @@ def test_a_run_that_was_stopped_goes_on_to_one_verdict_and_one_report(
 
     assert 16 <= before < len(ALL)
     assert f"taken over from the run that stopped: {before} cases" in done.output
+    shown = re.findall(r"""(['"])authorization: Bearer \$""", done.output)
+    assert shown, done.output
+    assert set(shown) == {'"'}  # which the shell fills in
     assert done.exit_code == whole.exit_code == 1
     assert sorted(judged(folder)) == ALL
     assert len(list(ET.parse(folder / "junit.xml").iter("testcase"))) == len(ALL)  # noqa: S314
