@@ -25,7 +25,7 @@ from conformance.run_events import CaseJudged
 from conformance.target import BudgetSpent, Principal, Target
 
 _EVENTS = "x-webhooks of the contract"
-_PATIENCE = 6.0
+_PATIENCE, _IN_VAIN = 6.0, 0.5
 # where the Webhook API of the same vendor takes subscriptions
 _WEBHOOK_API = "/webhook/webhooks"
 
@@ -48,9 +48,13 @@ class Delivery:
 
 @dataclass
 class Receiver:
-    """Takes deliveries, and answers as it is told to: 200, or 500 to see a retry."""
+    """Takes deliveries, and answers as it is told to: 200, or 500 to see a retry.
+
+    `missed` are the events for which a law has waited as long as it may, in vain.
+    """
 
     deliveries: list[Delivery] = field(default_factory=list)
+    missed: set[str] = field(default_factory=set)
     refuse_once: str = ""
     url: str = ""
     _server: ThreadingHTTPServer | None = None
@@ -105,11 +109,21 @@ class Receiver:
     def wait(
         self, who: Principal, event: str, count: int = 1, patience: float = _PATIENCE
     ) -> list[Delivery]:
-        """Wait for deliveries, a few seconds at most."""
-        until = time.monotonic() + patience
+        """Wait for deliveries, a few seconds at most; not long for an event that never came."""
+        until = time.monotonic() + (min(patience, _IN_VAIN) if event in self.missed else patience)
         while time.monotonic() < until and len(self.of(who, event)) < count:
             time.sleep(0.02)
-        return self.of(who, event)
+        found = self.of(who, event)
+        if found:
+            self.missed.discard(event)
+        else:
+            self.missed.add(event)
+        return found
+
+    def forget(self) -> None:
+        """Know of nothing that has come, or has not."""
+        self.deliveries.clear()
+        self.missed.clear()
 
 
 RECEIVER = Receiver()
@@ -456,7 +470,7 @@ def judge_webhooks(context: Context) -> Iterator[CaseJudged]:
         return
     subscribed = ""
     if context.profile.may_write:
-        RECEIVER.deliveries.clear()
+        RECEIVER.forget()
         RECEIVER.open()
         subscribed = subscribe(context)
     try:
