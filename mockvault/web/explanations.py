@@ -3,14 +3,23 @@
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from jsonschema_rs import ValidationError, ValidationErrorKind
 
 from mockvault.contract import escape, pointer_of, tokens_of
-from mockvault.web.narrowing import narrowed
+from mockvault.web.narrowing import MANY, narrowed
 from mockvault.web.schemas import Schemas
-from mockvault.web.violations import Violation, cut, listed, nearest, shown
+from mockvault.web.violations import (
+    SHOWN,
+    Violation,
+    cut,
+    is_secret,
+    listed,
+    nearest,
+    shown,
+    type_name,
+)
 
 MOST = 100
 _FEW = 12
@@ -47,6 +56,19 @@ _PLAIN = frozenset(
     }
 )
 """The commonest errors, which one sentence tells."""
+_TELLINGS, _LONGEST_PATH = 1_024, 8
+"""Sentences that are kept, and the steps of a place that they tell of at most."""
+
+
+class _Telling(NamedTuple):
+    """All that a violation says but what was got, and whether that may be shown."""
+
+    where: str
+    keyword: str
+    message: str
+    expected: Any
+    rule: str
+    is_secret: bool
 
 
 class Explainer:
@@ -62,18 +84,30 @@ class Explainer:
         self._expected = lru_cache(maxsize=4096)(self._resolved)
         self._place = lru_cache(maxsize=4096)(schemas.place)
         self._rule = lru_cache(maxsize=4096)(self._ruled)
+        self._tellings: dict[tuple[Any, ...], _Telling] = {}
 
-    def explain(self, pointer: str, value: Any, base: Iterable[str] = ()) -> list[Violation]:
+    def explain(
+        self, pointer: str, value: Any, base: Iterable[str] = (), *, size: int | None = None
+    ) -> list[Violation]:
         """Return what of the schema at `pointer` `value` breaks, at most a hundred violations.
 
-        `base` is where the value stands in its part of the message.
+        `base` is where the value stands in its part of the message, `size` the bytes that write
+        it, if they are known.
         """
         validator = self.schemas.validator(pointer)
-        part = narrowed(value, validator.is_valid, self.schemas.names)
+        part = value
+        if size is None or size > MANY:  # no value is written by less than a byte
+            part = narrowed(value, validator.is_valid, self.schemas.names)
         whole = _Whole(list(base), value)
-        errors = validator.iter_errors(part)
-        told = (violation for error in errors for violation in self._told(error, whole))
-        return list(islice(told, MOST))
+        told: list[Violation] = []
+        for error in validator.iter_errors(part):
+            if type(error.kind) in _PLAIN:
+                told.append(self._plain(error, whole))
+            else:
+                told += islice(self._told(error, whole), MOST)
+            if len(told) >= MOST:
+                return told[:MOST]
+        return told
 
     def violation(
         self,
@@ -100,11 +134,11 @@ class Explainer:
         return first + "".join(f"[{step}]" for step in rest)
 
     def _told(self, error: ValidationError, whole: "_Whole") -> Iterator[Violation]:
-        tokens, wrapped = self._place(tuple(error.schema_path))
         kind = error.kind
         if type(kind) in _PLAIN:
-            yield self._plain(error, tokens, whole)
+            yield self._plain(error, whole)
             return
+        tokens, wrapped = self._place(tuple(error.schema_path))
         path = [*whole.base, *error.instance_path]
         if wrapped and isinstance(kind, ValidationErrorKind.AnyOf):
             for inner in kind.context[0]:
@@ -116,25 +150,36 @@ class Explainer:
         elif isinstance(kind, ValidationErrorKind.Required):
             yield self._missing(error, kind.property, path, tokens)
         else:
-            yield self._plain(error, tokens, whole)
+            yield self._plain(error, whole)
 
-    def _plain(self, error: ValidationError, tokens: tuple[str, ...], whole: "_Whole") -> Violation:
+    def _plain(self, error: ValidationError, whole: "_Whole") -> Violation:
+        """Return what one sentence tells: the same of each value that breaks a rule at a place."""
         steps, kind = error.instance_path, error.kind
-        path = [*whole.base, *steps]
-        keyword = kind.name
-        rule, expected, must, published = self._rule(tokens, keyword)
+        key = (type(kind), *whole.base, None, *steps, None, *error.schema_path)
+        telling = self._tellings.get(key)
+        if telling is None:
+            telling = self._told_once(error, [*whole.base, *steps])
+            if len(steps) <= _LONGEST_PATH and all(len(str(step)) <= SHOWN for step in steps):
+                if len(self._tellings) >= _TELLINGS:
+                    self._tellings.clear()
+                self._tellings[key] = telling
+        where, keyword, message, expected, rule, is_secret = telling
         hint = None
         if keyword == "enum":
             hint = self._near_miss(error.instance, expected if isinstance(expected, list) else [])
-        elif isinstance(kind, ValidationErrorKind.OneOfMultipleValid):
+        value = whole.at(steps)
+        got = type_name(value) if is_secret and not isinstance(value, dict | list) else shown(value)
+        return Violation(self.location, where, keyword, message, expected, got, rule, hint)
+
+    def _told_once(self, error: ValidationError, path: _Path) -> _Telling:
+        tokens, _ = self._place(tuple(error.schema_path))
+        keyword = error.kind.name
+        rule, expected, must, published = self._rule(tokens, keyword)
+        if isinstance(error.kind, ValidationErrorKind.OneOfMultipleValid):
             must = "fits more than one of the alternatives"
             expected = self._alternatives(rule, expected)
-        where = _where(path)
-        subject = (where or "the body") if self.location == "body" else self.subject(path)
-        got = shown(whole.at(steps), path)
-        return Violation(
-            self.location, where, keyword, f"{subject} {must}", expected, got, published, hint
-        )
+        message = f"{self.subject(path)} {must}"
+        return _Telling(_where(path), keyword, message, expected, published, is_secret(path))
 
     def _ruled(self, tokens: tuple[str, ...], keyword: str) -> tuple[str, Any, str, str]:
         """Return the rule at a place of the contract, what it expects, and that as a sentence.

@@ -142,7 +142,7 @@ class Judge:
             found.append(self._unreadable(wrong))
             return None, ()
         if not self._is_valid(body):
-            found += self._explainer.explain(self._body_pointer, body)
+            found += self._explainer.explain(self._body_pointer, body, size=len(content))
         if self._marks is None:
             return body, ()
         marked: list[tuple[str, str]] = []
