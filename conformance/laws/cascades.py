@@ -13,7 +13,7 @@ _CNX = "stored credentials and settings are removed (connectionsDelete)"
 _DEL = ("VLT-CNX-01", "VLT-CSM-03", "VLT-CNX-02", "VLT-ISO-01", "VLT-ISO-02")
 
 
-@law("VLT-CAS-01", "cascades", _ALL, builds_on=_DEL)
+@law("VLT-CAS-01", "cascades", _ALL, builds_on=(*_DEL, "VLT-CAS-07"))
 def a_consumer_takes_its_connections_along(world: World) -> None:
     """A consumer that is deleted and comes back has no connection or setting of before."""
     who, connector = world.who(), world.plain()
@@ -215,7 +215,12 @@ def a_disabled_connection_can_be_deleted(world: World) -> None:
     world.expect(answer.status < 500, "again", "204 or 404", f"HTTP {answer.status}")
 
 
-@law("VLT-CAS-10", "cascades", _ALL, builds_on=("VLT-CSM-03", "VLT-CSM-01", "VLT-CSM-12"))
+@law(
+    "VLT-CAS-10",
+    "cascades",
+    _ALL,
+    builds_on=("VLT-CSM-03", "VLT-CSM-01", "VLT-CSM-12", "VLT-CAS-07"),
+)
 def a_consumer_takes_its_metadata_along(world: World) -> None:
     """A consumer that is deleted and created again has no metadata of before."""
     who = world.who()

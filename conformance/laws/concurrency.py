@@ -29,7 +29,13 @@ def together(world: World, jobs: list[tuple[str, Request]]) -> list[Exchange]:
     return done
 
 
-@law("VLT-CCY-01", "concurrency", _ORDER, "documented", builds_on=("VLT-CSM-01",))
+@law(
+    "VLT-CCY-01",
+    "concurrency",
+    _ORDER,
+    "documented",
+    builds_on=("VLT-CSM-01", "VLT-PAG-01"),
+)
 def parallel_creations_lose_nothing(world: World) -> None:
     """Consumers that are created at the same time are all there, each of them once."""
     who = [world.who(f"{n:02d}") for n in range(16)]

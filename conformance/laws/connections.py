@@ -415,7 +415,7 @@ def times_tell_creation_and_update(world: World) -> None:
     "VLT-CNX-16",
     "state",
     "connectionsImport; guide: migrating integrations",
-    builds_on=(*_BASE, "VLT-SEC-02", "VLT-CNX-05"),
+    builds_on=(*_BASE, "VLT-SEC-02", "VLT-CNX-05", "VLT-OAU-23"),
 )
 def an_import_is_read_back(world: World) -> None:
     """An imported connection is there, with its settings, and callable where nothing is missing."""

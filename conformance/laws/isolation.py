@@ -102,6 +102,10 @@ def unified_apis_of_a_service_are_apart(world: World) -> None:
     world.need(pairs, "no service is offered under two unified APIs")
     first, second = world.rng.choice(pairs)[:2]
     who = world.who()
+    services = (first.service_id, second.service_id)
+    stranger = next((c for c in world.catalogue if c.service_id not in services), None)
+    if stranger is not None:
+        world.add(who, stranger, metadata={"mark": world.nonce})
     before = still(world.one(who, second))
     world.add(who, first, metadata={"mark": world.nonce})
     after = still(world.one(who, second))
@@ -111,6 +115,9 @@ def unified_apis_of_a_service_are_apart(world: World) -> None:
     world.call("connectionsDelete", who, **second.path)
     world.add(who, second)
     world.call("connectionsDelete", who, **second.path)
+    if stranger is not None:  # or a deletion takes along more than the twin (VLT-CAS-06)
+        is_there = world.one(who, stranger).get("metadata") == {"mark": world.nonce}
+        world.need(is_there, "a deletion takes connections to other services along")
     kept = world.one(who, first)
     world.expect(
         kept.get("metadata") == {"mark": world.nonce},
@@ -237,6 +244,8 @@ def mappings_are_those_of_their_consumer(world: World) -> None:
         "customMappingsAdd", who, body={"value": value}, target_field_id=target, **connector.path
     )
     world.need(answer.is_good, "a mapping cannot be added")
+    at: dict[str, Any] = {"target_field_id": target, **connector.path}
+    _need_read_back(world, who, value, at)
     for other in others:
         got = world.call("customMappingsOne", other, target_field_id=target, **connector.path)
         world.expect(got.item.get("value") != value, "leak", "not the other's value", got.item)
@@ -247,7 +256,6 @@ def mappings_are_those_of_their_consumer(world: World) -> None:
             "not the other's value",
             shown,
         )
-    at: dict[str, Any] = {"target_field_id": target, **connector.path}
     for other in others:  # who has none of it yet
         for operation_id, more in (
             ("customMappingsUpdate", {"body": {"value": "$.of.another"}}),
@@ -259,11 +267,18 @@ def mappings_are_those_of_their_consumer(world: World) -> None:
     for index, other in enumerate(others):
         answer = world.call("customMappingsAdd", other, body={"value": f"$.own{index}"}, **at)
         world.need(answer.is_good, "a mapping cannot be added")
+        _need_read_back(world, other, f"$.own{index}", at)
     world.call("customMappingsUpdate", who, body={"value": f"{value}.more"}, **at)
     world.call("customMappingsDelete", who, **at)
     for index, other in enumerate(others):
         kept = world.call("customMappingsOne", other, **at).item.get("value")
         world.expect(kept == f"$.own{index}", "kept", f"$.own{index}", kept)
+
+
+def _need_read_back(world: World, who: Principal, value: str, at: dict[str, Any]) -> None:
+    """Need that a mapping is as it was added, or nobody knows who has changed it."""
+    seen = world.call("customMappingsOne", who, **at).item.get("value")
+    world.need(seen == value, "a mapping that was added is not read back")
 
 
 @law("VLT-ISO-08", "isolation", _SCOPED, builds_on=("VLT-ISO-01", "VLT-ISO-02"))

@@ -195,7 +195,12 @@ def the_authorize_link_leads_to_the_provider(world: World) -> None:
         )
 
 
-@law("VLT-OAU-04", "oauth", "guide: connection states", builds_on=("VLT-OAU-01", "VLT-ISO-13"))
+@law(
+    "VLT-OAU-04",
+    "oauth",
+    "guide: connection states",
+    builds_on=("VLT-OAU-01", "VLT-ISO-13", "VLT-OAU-14"),
+)
 def a_given_consent_makes_a_connection_callable(world: World) -> None:
     """After consent the browser is back, and the connection is callable, with its settings."""
     who, connector, url = _ready(world)
@@ -259,7 +264,7 @@ def a_consent_without_a_required_field_is_not_enough(world: World) -> None:
     "oauth",
     "failure: error_type, error_message, origin on the redirect",
     "seen in clients",
-    builds_on=(*_LINK, "VLT-CNX-10"),
+    builds_on=(*_LINK, "VLT-CNX-10", "VLT-OAU-04"),
 )
 def a_denied_consent_is_told_and_changes_nothing(world: World) -> None:
     """After a denial the browser is back with error_type, and the connection is as it was."""

@@ -129,7 +129,7 @@ def a_call_of_each_operation_is_counted(world: World) -> None:
     "pagination",
     "limit: number of results to return, default 20",
     "contract",
-    builds_on=("VLT-PAG-02", "VLT-PAG-04", "VLT-LOG-01", "VLT-ISO-05"),
+    builds_on=("VLT-PAG-01", "VLT-PAG-02", "VLT-PAG-04", "VLT-LOG-01", "VLT-ISO-05"),
 )
 def a_page_of_logs_holds_what_was_asked_for(world: World) -> None:
     """A page of logs holds `limit` entries, or 20 without one, and says so, filtered or not."""
