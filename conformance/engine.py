@@ -84,7 +84,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Former:
-    """What a run that stopped has judged, for the run that goes on."""
+    """What a run that stopped has judged, for the run that goes on.
+
+    `twice` are the answers that had a second judge, and their shapes.
+    """
 
     cases: tuple[CaseJudged, ...] = ()
     failures: tuple[Failure, ...] = ()
@@ -95,6 +98,7 @@ class Former:
     judged: Mapping[str, int] = field(default_factory=dict)
     sent: Mapping[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
     seen: Mapping[tuple[str, int], frozenset[str]] = field(default_factory=dict)
+    twice: tuple[int, int] = (0, 0)
 
 
 class Run:
@@ -159,6 +163,7 @@ class Run:
             for place, (kept, broken) in counts.items():
                 if place in self.book.declared.get(operation, {}):
                     self.book.declared[operation][place] = [kept, broken]
+        self.second.judged, self.second.before = former.twice
         for where, places in former.seen.items():
             self.second.seen.setdefault(where, set()).update(places)
 

@@ -100,6 +100,7 @@ def _together(formers: list[Former]) -> Former:
         _sums(each.judged for each in formers),
         _each_place(formers),
         _unions(each.seen for each in formers),
+        (sum(each.twice[0] for each in formers), sum(each.twice[1] for each in formers)),
     )
 
 

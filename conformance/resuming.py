@@ -103,6 +103,7 @@ class Journal:
                 for name, counts in self._run.book.declared.items()
             },
             "seen": [[*key, sorted(places)] for key, places in self._run.second.seen.items()],
+            "twice": [self._run.second.judged, self._run.second.shapes],
         }
         self._write({"book": book})
 
@@ -150,6 +151,7 @@ def _kept(rows: list[dict[str, Any]], placeholders: frozenset[str]) -> Kept:
     broken = tuple(_failure(row["broken"]) for row in rows if "broken" in row)
     books = [row["book"] for row in rows if "book" in row]
     book = books[-1] if books else {}
+    twice = book.get("twice", (0, 0))
     former = Former(
         tuple({(c.round, c.phase, c.id): c for c in cases}.values()),
         (*broken, *(f for c in cases for f in c.failures)),
@@ -163,6 +165,7 @@ def _kept(rows: list[dict[str, Any]], placeholders: frozenset[str]) -> Kept:
             for name, counts in book.get("sent", {}).items()
         },
         {(str(op), int(s)): frozenset(map(str, ps)) for op, s, ps in book.get("seen", ())},
+        (int(twice[0]), int(twice[1])),
     )
     last = rows[-1].get("ended")
     is_whole = last is not None and last["outcome"] != "interrupted" and not last["partial"]

@@ -51,12 +51,14 @@ class SecondJudge:
         self._nodes: dict[tuple[str, int], Node | None] = {}
         self._opinions: dict[Hashable, str] = {}
         self.judged = 0
+        self.before = 0
+        """Shapes that were judged in an earlier sitting, or by another shard."""
         self.seen: dict[tuple[str, int], set[str]] = {}
 
     @property
     def shapes(self) -> int:
-        """How many shapes of answers were judged, one by one."""
-        return len(self._opinions)
+        """How many shapes of answers were judged, one by one, at each sitting anew."""
+        return self.before + len(self._opinions)
 
     @cached_property
     def _api(self) -> Any:

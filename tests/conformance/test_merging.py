@@ -70,6 +70,9 @@ def test_the_shards_of_a_run_come_to_the_verdict_of_the_whole(
         c["failure"]["law"] for c in whole["causes"]
     }
     assert merged["coverage"]["laws_judged"] == whole["coverage"]["laws_judged"]
+    for name in ("answers_judged_twice", "shapes_of_answers"):
+        total = sum(ended(folder)["coverage"][name] for folder in shards)
+        assert merged["coverage"][name] == total > 0
     assert merged["requests"] == sum(ended(folder)["requests"] for folder in shards)
     assert not merged["partial"]
     for name in ("junit.xml", "report.html", "results.sarif", "summary.md", "failures.har"):
