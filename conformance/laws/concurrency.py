@@ -87,6 +87,23 @@ def parallel_updates_lose_nothing(world: World) -> None:
     found = world.one(who, connector).get("settings") or {}
     lost = [f"k{n}" for n in range(8) if found.get(f"k{n}") != f"v{n}"]
     world.expect(not lost, "lost", "8 settings", f"lost {lost}")
+    rows = world.catalogue[:6]
+    for turn in range(2):  # of a consumer that nobody has heard of yet
+        fresh = world.who(f"fresh{turn}")
+        body = {"enabled": True, "metadata": {"n": world.nonce}}
+        jobs = [
+            (
+                "connectionsAdd",
+                world.target.request("connectionsAdd", fresh, body=body, **row.path),
+            )
+            for row in rows
+        ]
+        done = together(world, jobs)
+        if not all(exchange.answer.is_good for exchange in done):
+            return
+        kept = [(world.one(fresh, row).get("metadata") or {}).get("n") for row in rows]
+        seen = f"{kept.count(world.nonce)} are there"
+        world.expect(kept == [world.nonce] * len(rows), "first", f"{len(rows)} connections", seen)
 
 
 @law("VLT-CCY-03", "concurrency", _ORDER, "documented", builds_on=("VLT-CNT-01", "VLT-CNT-03"))

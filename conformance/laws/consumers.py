@@ -42,6 +42,13 @@ def a_created_consumer_is_read_back(world: World) -> None:
         )
         app = item.get("application_id")
         world.expect(app in {None, who.application.id}, "application", who.application.id, app)
+    other = world.who("counted")
+    told = {"aggregated_request_count": 4321, "request_counts": {"unify": 4321}}
+    answer = world.call("consumersAdd", other, body={"consumer_id": other.consumer_id, **told})
+    if answer.is_good:  # what is read-only may be refused, and is not taken
+        for found in (answer, world.call("consumersOne", other)):
+            seen = str([found.item.get(name) for name in told])
+            world.expect("4321" not in seen, "read-only", "counts of its own", seen)
 
 
 @law("VLT-CSM-02", "state", _CRUD, "contract", builds_on=("VLT-CSM-01",))
@@ -128,6 +135,7 @@ def ids_are_freely_chosen(world: World) -> None:
         f"{stem}%41%2Bescaped",
         f"{stem}-ünï-😀",
         f"{stem}-e\u0301",  # a letter and its accent, which normalising would join
+        f"{stem}-\u00e9",
     ]
     for index, consumer_id in enumerate(ids):
         who = Principal(world.application, consumer_id)
@@ -149,6 +157,9 @@ def ids_are_freely_chosen(world: World) -> None:
             repr((consumer_id, f"n{index}")),
             repr(seen),
         )
+    listed = listed_ids(world, Principal(world.application, ids[0]))
+    hidden = [each for each in ids if each not in listed]
+    world.expect(not hidden, "listed", "each of them in the list", hidden)
     # a plus in a path is no blank (RFC 3986), and clients send it as it is
     request = world.target.request("consumersOne", Principal(world.application, ids[1]))
     found = world.send("consumersOne", replace(request, path=request.path.replace("%2B", "+")))

@@ -176,7 +176,7 @@ def a_deleted_mapping_is_gone(world: World) -> None:
 def target_fields_are_apart(world: World) -> None:
     """Each target field has its own value, and updating or deleting one leaves the others."""
     who, connector, targets = grounds(world, 2)
-    for index, target in enumerate(targets[:2]):
+    for index, target in enumerate(targets[:5]):
         answer = world.call(
             "customMappingsAdd",
             who,
@@ -185,6 +185,10 @@ def target_fields_are_apart(world: World) -> None:
             **connector.path,
         )
         world.need(answer.is_good, "a mapping cannot be added")
+    for index, target in enumerate(targets[2:5], 2):
+        read = world.call("customMappingsOne", who, target_field_id=target, **connector.path)
+        held = read.item.get("value")
+        world.expect(held == f"$.{world.nonce}{index}", "many", f"$.{world.nonce}{index}", held)
     first = world.call(
         "customMappingsOne", who, target_field_id=targets[0], **connector.path
     ).item.get("value")

@@ -292,7 +292,7 @@ def a_denied_consent_is_told_and_changes_nothing(world: World) -> None:
     builds_on=(*_CONSENT, "VLT-ISO-01", "VLT-CNX-10", "VLT-OAU-20"),
 )
 def flows_at_the_same_time_are_apart(world: World) -> None:
-    """Of two flows begun one after the other, each ends for its own consumer and address."""
+    """Of two flows begun one after the other, each ends for its own connection and address."""
     rows = [c for c in world.catalogue if c.redirects and not c.required]
     rows = rows or [c for c in world.catalogue if c.redirects]
     world.need(rows, "no connector asks for consent")
@@ -310,6 +310,25 @@ def flows_at_the_same_time_are_apart(world: World) -> None:
     states = [str(world.one(who, connector).get("state")) for who in people]
     on = [state in {"callable", "authorized"} for state in states]
     world.expect(on == [True, False], "consumer", "only the first is connected", states)
+    if on != [True, False]:
+        return
+    who = world.who("both")
+    pair = [*[c for c in rows if c.name != connector.name][:1], connector]
+    begun: list[tuple[Connector, Request]] = []
+    for row in pair if len(pair) > 1 else ():
+        try:
+            begun.append((row, world.until_callback(link(world, who, row))))
+        except NotJudged:
+            return
+    for row, step in begun:
+        answer = world.send("connectionsCallback", step)
+        for _ in range(3):
+            if answer.location.startswith(RETURN_URL) or not world.target.is_own(answer.location):
+                break
+            answer = world.send("provider", world.target.follow(answer.location))
+        state = world.one(who, row).get("state")
+        fine = state in {"callable", "authorized"}
+        world.expect(fine, "one consumer", f"{row.name} is connected", state)
 
 
 @law(
@@ -694,3 +713,13 @@ def a_revocation_is_of_one_connection_and_not_for_ever(world: World) -> None:
     world.consent(url)
     state = world.one(who, connector).get("state")
     world.expect(state == "callable", "again", "callable", state)
+    url = str(world.one(who, connector).get("revoke_url") or "")
+    if state != "callable" or not state_of(url):
+        return
+    answer = world.send("connectionsRevoke", with_state(world, url, state_of(url)))
+    for _ in range(4):
+        if not world.target.is_own(answer.location) or not answer.location:
+            break
+        answer = world.send("provider", world.target.follow(answer.location))
+    state = world.one(who, connector).get("state")
+    world.expect(state != "callable", "second time", "added", state)

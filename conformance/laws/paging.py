@@ -146,6 +146,7 @@ def pages_are_the_list_once(world: World) -> None:
 def a_page_holds_what_was_asked_for(world: World) -> None:
     """A page holds `limit` items, or 20 without one, unless the list ends on it."""
     who, made = some(world, 45)
+    following = None
     for limit in (1, 5, 40, None):
         query = {"limit": limit} if limit else {}
         answer = world.call("consumersAll", who, query=query)
@@ -155,6 +156,12 @@ def a_page_holds_what_was_asked_for(world: World) -> None:
         world.expect(
             size == wanted, f"limit {limit or 'default'}", f"{wanted} items", f"{size} items"
         )
+        following = cursors(answer).get("next")
+    if following:  # of a page whose limit was not named
+        answer = world.call("consumersAll", who, query={"cursor": following})
+        world.need(answer.is_good, "a cursor opens nothing without a limit")
+        size = len(answer.items)
+        world.expect(size == 20, "next default", "20 items", f"{size} items")
 
 
 @law(

@@ -11,7 +11,7 @@ _CONFIG = "connectionSettingsAll, connectionSettingsUpdate"
 _READS = ("connectionSettingsAll", "connectionsSchema", "connectionsExample", "customFieldsAll")
 
 
-def _field_ids(configuration: Any, resource: str) -> list[str]:
+def field_ids(configuration: Any, resource: str) -> list[str]:
     """Return ids of text fields of a configuration, be it nested by resource or a flat list."""
     found: list[str] = []
     for row in configuration if isinstance(configuration, list) else ():
@@ -46,7 +46,7 @@ def ground(world: World, least: int = 1, tries: int = 16) -> tuple[Connector, st
             answer = world.call("connectionSettingsAll", who, resource=resource, **connector.path)
             world.need(answer.is_good, "resource settings cannot be read")
             configuration = answer.item.get("configuration")
-            names = _field_ids(configuration, resource)
+            names = field_ids(configuration, resource)
             if names or not _has_fields(configuration):
                 return connector, resource, (names or ["conformance_field"])[0]
     world.need(False, "no resource has a text field that can be configured")
@@ -71,18 +71,41 @@ def configure(  # noqa: PLR0917 - a value has this address
 
 def _keeps_values(world: World, who: Principal, connector: Connector, resource: str) -> None:
     """Expect values that are no text, or nothing, back under an id of our own."""
-    for value in (False, 0, "", 1.5, ["a", 2]):
+    for value in (7, False, 0, "", 1.5, ["a", 2]):
         configure(world, who, connector, resource, "conformance_field", value)
         answer = world.call("connectionSettingsAll", who, resource=resource, **connector.path)
         found = [
             row.get("value")
             for entry in answer.item.get("configuration") or ()
-            if isinstance(entry, dict) and entry.get("resource") == resource
-            for row in entry.get("defaults") or ()
+            if isinstance(entry, dict) and entry.get("resource") in {resource, None}
+            for row in (entry, *(entry.get("defaults") or ()))  # nested, or a flat list
             if row.get("id") == "conformance_field"
         ]
         same = found == [value] and isinstance(found[0], bool) == isinstance(value, bool)
         world.expect(same, "value", repr(value), found)
+
+
+def _keeps_falsehood(
+    world: World, who: Principal, connector: Connector, resource: str, field: str
+) -> None:
+    """Expect what replaces a value there, be it nothing in some languages; it may be refused."""
+    configure(world, who, connector, resource, field, "before")
+    for value in (False, 0):
+        body = {"resource": resource, "defaults": [{"id": field, "value": value}]}
+        at = {"resource": resource, **connector.path}
+        answer = world.call("connectionSettingsUpdate", who, body={"configuration": [body]}, **at)
+        if not answer.is_good:
+            continue
+        answer = world.call("connectionSettingsAll", who, **at)
+        found = [
+            row.get("value")
+            for entry in answer.item.get("configuration") or ()
+            if isinstance(entry, dict) and entry.get("resource") in {resource, None}
+            for row in (entry, *(entry.get("defaults") or ()))
+            if row.get("id") == field and "value" in row
+        ]
+        fine = any(str(one).casefold() == str(value).casefold() for one in found)
+        world.expect(fine, "value", f"{value!r} for {field}", found)
 
 
 def configured(world: World, who: Principal, connector: Connector, resource: str) -> str:
@@ -107,14 +130,26 @@ def settings_of_a_resource_are_read_back(world: World) -> None:
     configure(world, who, connector, resource, field, world.nonce)
     seen = configured(world, who, connector, resource)
     world.expect(world.nonce in seen, "stored", f"the value {world.nonce}", seen)
+    other_one = world.who("b")
+    world.add(other_one, connector, settings=world.settings(connector))
     if field == "conformance_field":  # no field is asked for by name
-        world.add(world.who("b"), connector, settings=world.settings(connector))
-        _keeps_values(world, world.who("b"), connector, resource)
+        _keeps_values(world, other_one, connector, resource)
+    else:
+        _keeps_falsehood(world, other_one, connector, resource, field)
+    off = world.who("off")
+    world.add(off, connector, settings=world.settings(connector))
+    world.patch(off, connector, enabled=False)
+    at = {"resource": resource, **connector.path}
+    body = {"resource": resource, "defaults": [{"id": field, "value": world.nonce}]}
+    answer = world.call("connectionSettingsUpdate", off, body={"configuration": [body]}, **at)
+    if answer.is_good:
+        seen = configured(world, off, connector, resource)
+        world.expect(world.nonce in seen, "disabled", f"the value {world.nonce}", seen)
     for other in [r for r in connector.resources if r != resource][:1]:
         seen = configured(world, who, connector, other)
         world.expect(world.nonce not in seen, "apart", "not under another resource", seen)
         answer = world.call("connectionSettingsAll", who, resource=other, **connector.path)
-        names = _field_ids(answer.item.get("configuration"), other)
+        names = field_ids(answer.item.get("configuration"), other)
         if names or not _has_fields(answer.item.get("configuration")):
             name = (names or ["conformance_field"])[0]
             configure(world, who, connector, other, name, f"other{world.nonce}")

@@ -236,6 +236,19 @@ def a_token_lets_nobody_else_in(world: World) -> None:
     ):
         answer = world.call(operation_id, guest, **arguments)
         world.expect(answer.is_refusal, "consumer", "a refusal (401)", f"HTTP {answer.status}")
+    theirs: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("connectionsOne", {}),
+        ("connectionsAdd", {"body": {"enabled": True}}),
+        ("connectionsUpdate", {"body": {"metadata": {"by": "guest"}}}),
+        ("connectionsImport", {"body": {"metadata": {"by": "guest"}}}),
+        ("connectionsDelete", {}),
+    )
+    for connector in world.catalogue[:1]:
+        world.add(other, connector)
+        for operation_id, more in theirs:
+            answer = world.call(operation_id, guest, **more, **connector.path)
+            seen = f"HTTP {answer.status}"
+            world.expect(answer.is_refusal, operation_id, "a refusal (401)", seen)
     if len(world.target.applications) > 1:
         answer = _with_token(world, Principal(world.other_application, who.consumer_id), token)
         world.expect(answer.is_refusal, "application", "a refusal (401)", f"HTTP {answer.status}")

@@ -5,9 +5,11 @@ import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from conformance.contract import load
 from conformance.failures import Answer, Exchange, Failure, Request
 from conformance.laws.angles import DELETED, REMOVED, STRAIGHT, Angle
 from conformance.laws.bearing import bearing
@@ -418,8 +420,16 @@ def moment(text: Any) -> float | None:
 
 
 def still(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what does not change by being read again."""
-    return {key: value for key, value in item.items() if key not in VOLATILE}
+    """Return what does not change by being read again; nobody knows what strange properties do."""
+    return {key: value for key, value in item.items() if key in _declared() - VOLATILE}
+
+
+@cache
+def _declared() -> frozenset[str]:
+    """Return the properties that the contract's own connections, consumers and mappings have."""
+    schemas = load().document["components"]["schemas"]
+    names = ("Connection", "ConsumerConnection", "Consumer", "CustomMapping")
+    return frozenset(name for each in names for name in schemas[each]["properties"])
 
 
 def difference(before: Any, after: Any) -> str:

@@ -372,5 +372,6 @@ VARIANTS: dict[str, str] = {
     "named_counted": "Calls that name a consumer in their path are counted for it.",
     "authorized_shown": "A consumer shows the connections that it has authorized, and no others.",
     "settings_whole": "The settings of a resource come with those of the others, each named.",
+    "list_late": "The list of consumers is a second behind what it lists.",
     "unready": "Some integrations still need their configuration.",
 }

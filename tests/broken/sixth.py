@@ -74,6 +74,22 @@ class Vault(fifth.Vault):
                 owner["connections"][twin]["settings"] = dict(stored["settings"])
         return reply
 
+    def _held(self, app: str, consumer_id: str, now: float) -> dict[str, Any]:
+        if not self.bug("race_fresh") or self._consumer(app, consumer_id) is not None:
+            return super()._held(app, consumer_id, now)
+        time.sleep(0.003)
+        held = super()._held(app, consumer_id, now)
+        held["connections"] = {}
+        return held
+
+    def _caller(
+        self, request: Request, operation_id: str, needs_consumer: bool, now: float
+    ) -> tuple[str, dict[str, Any] | None]:
+        app, session = super()._caller(request, operation_id, needs_consumer, now)
+        if session and request.method == "DELETE" and self.bug("guest_deletes"):
+            session = {**session, "consumer_id": request.headers.get("x-apideck-consumer-id")}
+        return app, session
+
     def _twins(self, owner: dict[str, Any], key: tuple[str, str]) -> list[tuple[str, str]]:
         return [k for k in owner["connections"] if k[1] == key[1] and k != key]
 
@@ -140,9 +156,18 @@ class Vault(fifth.Vault):
     ) -> Reply:
         if self.bug("import_bare_callable") and not body.get("credentials"):
             body = {**body, "credentials": {"access_token": "none"}}
-        return super()._connectionsImport(
+        reply = super()._connectionsImport(
             app, consumer_id, unified_api, service_id, body, request, now
         )
+        if self.bug("import_unmaps"):
+            self._mapping_home(app, consumer_id).clear()
+        if self.bug("import_for_namesakes") and body.get("credentials"):
+            for other in self.world:
+                held = self._stored(other, consumer_id)["connections"]
+                stored = held.get(self._key(unified_api, service_id))
+                if stored:
+                    stored["token"] = True
+        return reply
 
     # --- resources ---
 
@@ -191,6 +216,24 @@ class Vault(fifth.Vault):
             shown["value"] = shown["value"].strip()
         return shown
 
+    def _customMappingsAdd(
+        self,
+        app: str,
+        consumer_id: str,
+        unified_api: str,
+        service_id: str,
+        target_field_id: str,
+        body: dict[str, Any],
+        now: float,
+    ) -> Reply:
+        reply = super()._customMappingsAdd(
+            app, consumer_id, unified_api, service_id, target_field_id, body, now
+        )
+        home = self._mapping_home(app, consumer_id)
+        if self.bug("third_mapping_lost") and len(home) > 2:
+            home.pop(self._mapping_name(unified_api, service_id, target_field_id), None)
+        return reply
+
     def _customMappingsUpdate(
         self,
         app: str,
@@ -233,6 +276,24 @@ class Vault(fifth.Vault):
                 raise RuntimeError("there is one")
         return super()._consumersAdd(app, body, now)
 
+    def _consumersAll(
+        self, app: str, limit: int | None, cursor: str | None, request: Request
+    ) -> Reply:
+        if cursor and limit is None and self.bug("next_page_of_one"):
+            limit = 1
+        if self.variant("list_late"):
+            whole, then = self.world[app], self.clock.now() - 1.0
+            self.world[app] = {name: c for name, c in whole.items() if c["created"] <= then}
+            try:
+                return super()._consumersAll(app, limit, cursor, request)
+            finally:
+                self.world[app] = whole
+        reply = super()._consumersAll(app, limit, cursor, request)
+        if self.bug("list_plain_ids"):
+            rows = reply.body["data"]
+            reply.body["data"] = [row for row in rows if row["consumer_id"].isascii()]
+        return reply
+
     def _consumersDelete(self, app: str, consumer_id: str) -> Reply:
         there = self._consumer(app, consumer_id) and self.bug("second_deletion_void")
         if there and self._again("deleted", app, consumer_id):
@@ -261,7 +322,32 @@ class Vault(fifth.Vault):
 
     # --- consents and traces ---
 
+    def _connectionsAuthorize(self, request: Request, path: dict[str, str], now: float) -> Reply:
+        reply = super()._connectionsAuthorize(request, path, now)
+        if self.bug("newest_flow_only"):
+            claims = self._claims(request, path, "authorize", now)
+            owner = (claims["application_id"], claims["consumer_id"])
+            self.notes["newest", *owner] = request.arg("state")
+        return reply
+
+    def _connectionsCallback(self, request: Request, path: dict[str, str], now: float) -> Reply:
+        if self.bug("newest_flow_only"):
+            claims = self._claims(request, path, "callback", now)
+            newest = self.notes.get(("newest", claims["application_id"], claims["consumer_id"]))
+            if newest != request.arg("state"):
+                raise Refused(401, "OAuthInvalidStateError", "Another flow has begun")
+        return super()._connectionsCallback(request, path, now)
+
     def _connectionsRevoke(self, request: Request, path: dict[str, str], now: float) -> Reply:
+        if self.bug("second_revocation_void") or self.bug("revocation_empties"):
+            claims = self._claims(request, path, "revoke", now)
+            owner = (claims["application_id"], claims["consumer_id"])
+            key = self._key(claims["unified_api"], claims["service_id"])
+            stored = self._stored(*owner)["connections"].get(key)
+            if stored and self.bug("revocation_empties"):
+                stored["metadata"] = {}
+            if self.bug("second_revocation_void") and self._again("revoked", *owner, key):
+                return self._redirect(self._back(self._target_uri(request)))
         reply = super()._connectionsRevoke(request, path, now)
         if self.bug("revoke_of_all") and reply.status == 301:
             for consumer in self.world[path["application_id"]].values():

@@ -140,7 +140,7 @@ CONNECTORS: dict[str, dict[str, Any]] = {
     "twilio": _connector("Twilio", "sms", "basic", _field("account_sid"), _field("auth_token", sensitive=True), resources=["messages"]),
     "bamboohr": _connector(
         "BambooHR", "hris", "basic", _field("subdomain"), _field("api_key", sensitive=True),
-        resources=["employees"], targets=["first_aid_training", "shirt_size"],
+        resources=["employees"], targets=["first_aid_training", "shirt_size", "badge", "desk"],
     ),
     "personio": _connector(
         "Personio", "hris", "oauth2", _field("client_id"), _field("client_secret", sensitive=True),

@@ -238,6 +238,8 @@ BUG_BY_LAW = {
     "VLT-AUT-10": "existence_told",
     "VLT-OAU-28": "revoke_script",
     "VLT-CAS-13": "orphan_consumer_config",
+    "VLT-CNX-30": "revocation_empties",
+    "VLT-ISO-16": "import_for_namesakes",
     "VLT-RES-06": "config_appends",
     "VLT-SEC-09": "secret_of_last",
 }

@@ -49,7 +49,9 @@ def judged(folder: Path) -> list[str]:
 
 
 def cases_in(state: Path) -> int:
-    return state.read_text(encoding="utf-8").count('{"case": ') if state.exists() else 0
+    text = state.read_text(encoding="utf-8") if state.exists() else ""
+    whole = text[: text.rfind("\n") + 1]  # a kill may tear the last line
+    return whole.count('{"case": ')
 
 
 def stopped_by(number: int, url: str, folder: Path, after: int = 22, *more: str) -> int:
