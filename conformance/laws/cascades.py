@@ -118,12 +118,8 @@ def a_connection_takes_its_credentials_along(world: World) -> None:
     rows = [c for c in world.catalogue if c.redirects]
     world.need(rows, "no connector asks for consent")
     connector, who = next((c for c in rows if not c.required), rows[0]), world.who()
-    tokens = {
-        "access_token": world.secret("import_access_token", f"canary-at-{world.nonce}"),
-        "expires_in": 360_000_000,
-        "issued_at": "2026-01-01T00:00:00.000Z",
-    }
-    answer = world.call("connectionsImport", who, body={"credentials": tokens}, **connector.path)
+    body = {"credentials": world.lasting_credentials()}
+    answer = world.call("connectionsImport", who, body=body, **connector.path)
     world.need(answer.is_good, "nothing can be imported")
     world.call("connectionsDelete", who, **connector.path)
     world.add(who, connector)
@@ -243,12 +239,8 @@ def a_consumer_takes_its_consents_along(world: World) -> None:
     rows = [c for c in world.catalogue if c.redirects]
     world.need(rows, "no connector asks for consent")
     connector, who = next((c for c in rows if not c.required), rows[0]), world.who()
-    tokens = {
-        "access_token": world.secret("import_access_token", f"canary-at-{world.nonce}"),
-        "expires_in": 360_000_000,
-        "issued_at": "2026-01-01T00:00:00.000Z",
-    }
-    answer = world.call("connectionsImport", who, body={"credentials": tokens}, **connector.path)
+    body = {"credentials": world.lasting_credentials()}
+    answer = world.call("connectionsImport", who, body=body, **connector.path)
     world.need(answer.is_good, "nothing can be imported")
     answer = world.call("consumersDelete", who)
     world.need(answer.is_good, "the consumer cannot be deleted")

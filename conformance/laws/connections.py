@@ -427,12 +427,7 @@ def an_import_is_read_back(world: World) -> None:
             and not any(f.get("type") == "select" for f in row.required)
         ):
             connector = row
-    credentials = {
-        "access_token": world.secret("import_access_token", f"canary-at-{world.nonce}"),
-        "refresh_token": world.secret("import_refresh_token", f"canary-rt-{world.nonce}"),
-        "issued_at": "2026-01-01T00:00:00.000Z",
-        "expires_in": 86400 * 3650,
-    }
+    credentials = world.credentials()
     settings = {**world.settings(connector), "extra": world.nonce}
     body = {"credentials": credentials, "settings": settings, "metadata": {"mark": world.nonce}}
     answer = world.call("connectionsImport", who, body=body, **connector.path)
@@ -466,8 +461,7 @@ def an_import_is_read_back(world: World) -> None:
         state = world.one(bare, connector).get("state")
         world.expect(state != "callable", "no token", "not callable", state)
     once = world.who("once")
-    lasting = {name: value for name, value in credentials.items() if name != "refresh_token"}
-    body = {"credentials": lasting, "settings": settings}
+    body = {"credentials": world.lasting_credentials(), "settings": settings}
     answer = world.call("connectionsImport", once, body=body, **connector.path)
     world.need(answer.is_good, "nothing can be imported without a refresh token")
     state = world.one(once, connector).get("state")
@@ -660,14 +654,8 @@ def a_consent_outlasts_updates(world: World) -> None:
     ]
     world.need(rows, "no connector asks for consent")
     who, connector = world.who(), world.rng.choice(rows)
-    credentials = {
-        "access_token": world.secret("import_access_token", f"canary-at-{world.nonce}"),
-        "issued_at": "2026-01-01T00:00:00.000Z",
-        "expires_in": 86400 * 3650,
-    }
-    answer = world.call(
-        "connectionsImport", who, body={"credentials": credentials}, **connector.path
-    )
+    given = {"credentials": world.lasting_credentials()}
+    answer = world.call("connectionsImport", who, body=given, **connector.path)
     world.need(answer.is_good, "nothing can be imported")
     state = world.one(who, connector).get("state")
     world.need(state in {"callable", "authorized"}, "an import makes no authorized connection")

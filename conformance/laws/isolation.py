@@ -412,12 +412,7 @@ def tokens_are_those_of_their_consumer(world: World) -> None:
             )
             world.expect(after == before[index], "leak", f"{step} changes nothing for others", what)
 
-    credentials = {
-        "access_token": world.secret("import_access_token", f"canary-at-{world.nonce}"),
-        "issued_at": "2026-01-01T00:00:00.000Z",
-        "expires_in": 86400 * 3650,
-    }
-    body = {"credentials": credentials, "metadata": {"owner": world.nonce}}
+    body = {"credentials": world.lasting_credentials(), "metadata": {"owner": world.nonce}}
     answer = world.call("connectionsImport", actor, body=body, **connector.path)
     world.need(answer.is_good, "nothing can be imported")
     unchanged("an import")

@@ -300,11 +300,7 @@ def flows_at_the_same_time_are_apart(world: World) -> None:
     places = [f"{RETURN_URL}?flow={world.nonce}{index}" for index in range(2)]
     connector, urls = linked(world, people, rows)
     steps = [world.until_callback(u, place) for u, place in zip(urls, places, strict=True)]
-    answer = world.send("connectionsCallback", steps[0])
-    for _ in range(3):
-        if answer.location.startswith(RETURN_URL) or not world.target.is_own(answer.location):
-            break
-        answer = world.send("provider", world.target.follow(answer.location))
+    answer = world.followed(world.send("connectionsCallback", steps[0]))
     flow = parse_qs(urlsplit(answer.location).query).get("flow")
     world.expect(flow == [f"{world.nonce}0"], "place", places[0], answer.location)
     states = [str(world.one(who, connector).get("state")) for who in people]
@@ -321,11 +317,7 @@ def flows_at_the_same_time_are_apart(world: World) -> None:
         except NotJudged:
             return
     for row, step in begun:
-        answer = world.send("connectionsCallback", step)
-        for _ in range(3):
-            if answer.location.startswith(RETURN_URL) or not world.target.is_own(answer.location):
-                break
-            answer = world.send("provider", world.target.follow(answer.location))
+        world.followed(world.send("connectionsCallback", step))
         state = world.one(who, row).get("state")
         fine = state in {"callable", "authorized"}
         world.expect(fine, "one consumer", f"{row.name} is connected", state)
@@ -544,15 +536,7 @@ def a_revoked_connection_is_added_again(world: World) -> None:
     else:
         raise NotJudged("no connection can be revoked")
     request = with_state(world, str(revoke_url), state_of(str(revoke_url)))
-    answer = world.send("connectionsRevoke", request)
-    for _ in range(4):
-        if (
-            not answer.location
-            or answer.location.startswith(RETURN_URL)
-            or not world.target.is_own(answer.location)
-        ):
-            break
-        answer = world.send("provider", world.target.follow(answer.location))
+    answer = world.followed(world.send("connectionsRevoke", request))
     world.expect(
         answer.location.startswith(RETURN_URL),
         "place",
@@ -699,11 +683,9 @@ def a_revocation_is_of_one_connection_and_not_for_ever(world: World) -> None:
     other = world.who("b")
     world.consent(link(world, other, connector))
     held = world.one(other, connector).get("state")
-    answer = world.send("connectionsRevoke", with_state(world, revoke_url, state_of(revoke_url)))
-    for _ in range(4):
-        if not world.target.is_own(answer.location) or not answer.location:
-            break
-        answer = world.send("provider", world.target.follow(answer.location))
+    world.followed(
+        world.send("connectionsRevoke", with_state(world, revoke_url, state_of(revoke_url)))
+    )
     after = world.one(who, kept).get("state")
     world.expect(after == before, "others", str(before), after)
     after = world.one(other, connector).get("state")
@@ -716,10 +698,6 @@ def a_revocation_is_of_one_connection_and_not_for_ever(world: World) -> None:
     url = str(world.one(who, connector).get("revoke_url") or "")
     if state != "callable" or not state_of(url):
         return
-    answer = world.send("connectionsRevoke", with_state(world, url, state_of(url)))
-    for _ in range(4):
-        if not world.target.is_own(answer.location) or not answer.location:
-            break
-        answer = world.send("provider", world.target.follow(answer.location))
+    world.followed(world.send("connectionsRevoke", with_state(world, url, state_of(url))))
     state = world.one(who, connector).get("state")
     world.expect(state != "callable", "second time", "added", state)

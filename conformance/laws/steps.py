@@ -18,19 +18,10 @@ Ground = tuple[Connector, str | None]
 Step = tuple[str, Callable[[], bool]]
 
 
-def _credentials(world: World) -> dict[str, Any]:
-    return {
-        "access_token": world.secret("import_access_token", f"canary-at-{world.nonce}"),
-        "refresh_token": world.secret("import_refresh_token", f"canary-rt-{world.nonce}"),
-        "issued_at": "2026-01-01T00:00:00.000Z",
-        "expires_in": 86400 * 3650,
-    }
-
-
 def _import(world: World, who: Principal, connector: Connector) -> bool:
     body: dict[str, Any] = {"metadata": {"mark": world.nonce}}
     if connector.redirects:
-        body = {"credentials": _credentials(world)}
+        body = {"credentials": world.credentials()}
     return world.call("connectionsImport", who, body=body, **connector.path).is_good
 
 
@@ -49,11 +40,7 @@ def _revoke(world: World, who: Principal, connector: Connector) -> bool:
     url = str(world.one(who, connector).get("revoke_url") or "")
     if not state_of(url):
         return False
-    answer = world.send("connectionsRevoke", with_state(world, url, state_of(url)))
-    for _ in range(4):
-        if not answer.location or not world.target.is_own(answer.location):
-            break
-        answer = world.send("provider", world.target.follow(answer.location))
+    world.followed(world.send("connectionsRevoke", with_state(world, url, state_of(url))))
     return world.one(who, connector).get("state") == "added"
 
 

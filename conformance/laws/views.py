@@ -102,12 +102,7 @@ def every_view_shows_a_credential(world: World) -> None:
     who = world.who()
     world.add(who, connector)
     _agree(world, who, connector, "an addition")
-    credentials = {
-        "access_token": world.secret("import_access_token", f"canary-at-{world.nonce}"),
-        "issued_at": "2026-01-01T00:00:00.000Z",
-        "expires_in": 86400 * 3650,
-    }
-    body = {"credentials": credentials}
+    body = {"credentials": world.lasting_credentials()}
     answer = world.call("connectionsImport", who, body=body, **connector.path)
     world.need(answer.is_good, "nothing can be imported")
     _agree(world, who, connector, "an import")

@@ -379,6 +379,28 @@ class World:
             answers.append(self.send(operation.operation_id if operation else "provider", step))
         return answers[-1].location, answers
 
+    def followed(self, answer: Answer) -> Answer:
+        """Follow redirects within the deployment, until one leads to the page that was named."""
+        for _ in range(4):
+            location = answer.location
+            if not location or location.startswith(RETURN_URL) or not self.target.is_own(location):
+                break
+            answer = self.send("provider", self.target.follow(location))
+        return answer
+
+    def credentials(self) -> dict[str, Any]:
+        """Return credentials to import, good for ten years; their tokens are in no artefact."""
+        refresh_token = self.secret("import_refresh_token", f"canary-rt-{self.nonce}")
+        return {**self.lasting_credentials(), "refresh_token": refresh_token}
+
+    def lasting_credentials(self) -> dict[str, Any]:
+        """Return credentials to import that nothing can refresh."""
+        return {
+            "access_token": self.secret("import_access_token", f"canary-at-{self.nonce}"),
+            "issued_at": "2026-01-01T00:00:00.000Z",
+            "expires_in": 86400 * 3650,
+        }
+
     def until_callback(self, authorize_url: str, redirect_uri: str = RETURN_URL) -> Request:
         """Walk from an authorize link to the request that would end its flow; do not send it."""
         way = self.target.capabilities.get("consent")
