@@ -273,7 +273,7 @@ def _with_most_fields(world: World, kind: str) -> Connector | None:
     return world.rng.choice(rows) if rows else None
 
 
-@law("VLT-CNX-11", "state", _GUIDE, builds_on=_UPD)
+@law("VLT-CNX-11", "state", _GUIDE, builds_on=(*_UPD, "VLT-CNX-06"))
 def a_connection_with_all_its_fields_is_callable(world: World) -> None:
     """A connection without OAuth is callable once its required fields are filled."""
     plain = world.plain()

@@ -280,6 +280,8 @@ def any_path_is_kept_as_it_is(world: World) -> None:
     odd = "$.items[?(@.name == 'Größe 大 \"XL\"' && @.on)]..value[0:3]"
     answer = world.call("customMappingsAdd", who, body={"value": long}, **at)
     world.need(answer.is_good, "a mapping cannot be added")
+    seen = world.call("customMappingsOne", who, **at).item.get("value")
+    world.expect(seen == long, "value", long, seen)
     for value in (long, odd, " $.between.blanks "):
         answer = world.call("customMappingsUpdate", who, body={"value": value}, **at)
         world.need(answer.is_good, "a mapping cannot be updated")

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,6 +102,25 @@ def test_what_is_no_consumer_of_a_run_is_never_deleted(
 
     assert "created 1, deleted 0, absent 1, residue 0" in done.output
     assert of_others(vault) == before
+
+
+def test_what_reads_still_show_a_while_is_not_told_as_left(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.jsonl"
+    row = {"application_id": "mock-app", "consumer_id": "conf-x-late"}
+    ledger.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    vault = Vault(variants=["lagging"])
+    with serve(vault) as url:
+        headers = {"authorization": "Bearer mock-api-key", "x-apideck-app-id": "mock-app"}
+        body = json.dumps({"consumer_id": "conf-x-late"}).encode()
+        headers["content-type"] = "application/json"
+        asked = urllib.request.Request(f"{url}/vault/consumers", body, headers)  # noqa: S310
+        urllib.request.urlopen(asked).close()  # noqa: S310
+        time.sleep(2.2)  # until reads show it
+
+        done = conformance("cleanup", str(ledger), url, *KEYS)
+
+    assert "created 1, deleted 1, absent 0, residue 0" in done.output
+    assert done.exit_code == 0
 
 
 def test_consumers_of_an_application_without_a_key_are_told_as_left(
