@@ -443,15 +443,16 @@ def moment(text: Any) -> float | None:
 
 def still(item: Mapping[str, Any]) -> dict[str, Any]:
     """Return what does not change by being read again; nobody knows what strange properties do."""
-    return {key: value for key, value in item.items() if key in _declared() - VOLATILE}
+    lasting = _lasting()
+    return {key: value for key, value in item.items() if key in lasting}
 
 
 @cache
-def _declared() -> frozenset[str]:
-    """Return the properties that the contract's own connections, consumers and mappings have."""
+def _lasting() -> frozenset[str]:
+    """Return what the contract has of connections, consumers and mappings that is not volatile."""
     schemas = load().document["components"]["schemas"]
     names = ("Connection", "ConsumerConnection", "Consumer", "CustomMapping")
-    return frozenset(name for each in names for name in schemas[each]["properties"])
+    return frozenset(name for each in names for name in schemas[each]["properties"]) - VOLATILE
 
 
 def difference(before: Any, after: Any) -> str:
