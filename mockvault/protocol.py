@@ -135,20 +135,19 @@ class VaultProtocol(HttpToolsProtocol):
 
     def _answer_plain(self, direct: Direct, data: bytes) -> bytes:
         """Answer the requests at the beginning of `data` that are plain; return what is left."""
-        lines, blocks, flow = direct.lines, direct.blocks, self.flow
+        beginnings, flow = direct.beginnings, self.flow
         at, size, turns = 0, len(data), 0
         while at < size:
-            line_end = data.find(b"\r\n", at)
-            end = data.find(_END, line_end)
-            if end < 0 or line_end < 0:
+            end = data.find(_END, at)
+            if end < 0:
                 break
-            line, headers = data[at:line_end], data[line_end:end]
-            way = lines.get(line) or direct.line(line)
-            block = blocks.get(headers) or direct.block(headers)
-            if way is None or block is None:
+            raw = data[at:end]
+            beginning = beginnings.get(raw) or direct.beginning(raw)
+            if beginning is None:
                 break
+            way, head, length = beginning
             body_at = end + 4
-            stop = body_at + block.length
+            stop = body_at + length
             if stop > size:
                 break
             if turns and self.transport.is_closing():
@@ -156,7 +155,7 @@ class VaultProtocol(HttpToolsProtocol):
             if flow.write_paused or turns == TURN:
                 self._hold(data[at:])
                 return b""
-            if not self._answer(direct, way, block.head, data[body_at:stop]):
+            if not self._answer(direct, way, head, data[body_at:stop]):
                 break
             turns += 1
             at = stop

@@ -42,14 +42,10 @@ _NOT_PLAIN = frozenset(
 """Headers that say how the connection is used, or by whom: they are uvicorn's to understand."""
 
 
-class Block:
-    """A block of headers, read, and the length of the body that it announces."""
-
-    __slots__ = ("head", "length")
-
-    def __init__(self, head: Head, length: int) -> None:
-        self.head = head
-        self.length = length
+Block = tuple[Head, int]
+"""A block of headers, read, and the length of the body that it announces."""
+Beginning = tuple[Way, Head, int]
+"""What comes before the body of a request, read: line, headers, and the length of the body."""
 
 
 class Direct:
@@ -60,6 +56,8 @@ class Direct:
         self._beside = beside
         self.lines: dict[bytes, Way] = {}
         self.blocks: dict[bytes, Block] = {}
+        self.beginnings: dict[bytes, Beginning] = {}
+        """Lines with their headers, of which both have come before: most come together again."""
         self._headers: dict[bytes, Header] = {}
         self._writer = Writer()
         self.keep: Callable[[asyncio.Transport, tuple[bytes, ...]], None] | None = None
@@ -83,12 +81,26 @@ class Direct:
 
         `standing` are headers that the server adds to each answer. Raises HeaderUnsendable.
         """
-        plan = way.plan
-        if not plan.takes_body:
-            return plan.at_once(way, head, None, client, self._writer, standing)
-        if len(content) > LIMIT:
+        return way.plan.at_once(way, head, content, client, self._writer, standing)
+
+    def beginning(self, raw: bytes) -> Beginning | None:
+        """Return what a line and its headers say, the last line's end left out.
+
+        None where one of both is not plain, or the line leads to no plan.
+        """
+        line_end = raw.find(b"\r\n")
+        line, headers = (raw, b"") if line_end < 0 else (raw[:line_end], raw[line_end:])
+        way = self.lines.get(line) or self.line(line)
+        if way is None:
             return None
-        return plan.at_once(way, head, content, client, self._writer, standing)
+        block = self.blocks.get(headers)
+        if block is None:  # nor are both kept: headers that never come again would push out others
+            block = self.block(headers)
+            return None if block is None else (way, *block)
+        if len(self.beginnings) >= MOST:
+            self.beginnings.clear()
+        made = self.beginnings[raw] = (way, *block)
+        return made
 
     def line(self, line: bytes) -> Way | None:
         """Return what a request line leads to; None where it is not plain, or leads to no plan."""
@@ -106,7 +118,8 @@ class Direct:
     def block(self, block: bytes) -> Block | None:
         """Return what a block of headers says, each behind its line's end; None if it is not plain.
 
-        Bodies that come in chunks, and connections that are not to be kept, are not plain.
+        Bodies that come in chunks or are too large, and connections that are not to be kept, are
+        not plain.
         """
         if len(block) > HEAD_LIMIT:
             return None
@@ -121,7 +134,9 @@ class Direct:
                     return None
                 length = int(pair[1])
             pairs.append(pair)
-        made = Block(Head(pairs, "http"), max(length, 0))
+        if length > LIMIT:
+            return None
+        made = (Head(pairs, "http"), max(length, 0))
         if len(block) <= LONGEST:
             if len(self.blocks) >= MOST:
                 self.blocks.clear()

@@ -157,7 +157,7 @@ class Plan:
         self,
         way: Way,
         asking: Head,
-        content: bytes | None,
+        content: bytes,
         client: str | None,
         writer: Writer,
         standing: list[Header],
@@ -170,7 +170,8 @@ class Plan:
         meddler, base_url = service.meddler, service.base_url or asking.base_url
         if base_url is None or (meddler is not None and (meddler.is_on or asking.has_prefer)):
             return None
-        call = Call(way, asking, base_url, client, perf_counter(), content)
+        body = content if self.takes_body else None
+        call = Call(way, asking, base_url, client, perf_counter(), body)
         try:
             reply = self._answer(call)
         except Exception as reason:  # noqa: BLE001  whatever goes wrong is an answer
