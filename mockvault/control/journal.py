@@ -20,7 +20,7 @@ ANSWER = 8 * 1024
 """Bytes that are kept of one answer."""
 PORTION = 64
 """Entries that make room at once: that many more than the capacity are held."""
-PORTION_BYTES = 512 * 1024
+MOST_BYTES = BYTES + 512 * 1024
 _OVERHEAD = 1_024
 _QUEUED = 2_000
 _OPERATION, _CONTENT, _STEPS, _AT, _ANSWER = map(
@@ -46,6 +46,7 @@ class Journal:
     def __init__(self, now: Callable[[], int], capacity: int = CAPACITY) -> None:
         self._now = now
         self.capacity = capacity
+        self._most = capacity + PORTION
         self._entries: deque[_Numbered] = deque()
         self._number = 0
         self._size = 0
@@ -95,20 +96,22 @@ class Journal:
         if not at:
             at = self._now()
             row = (*row[:_AT], at, *row[_AT + 1 :])
-        size = _OVERHEAD if content is None else _OVERHEAD + len(content)
+        size = _OVERHEAD
+        if content is not None:
+            size += len(content)
         if answer is not None:
-            if len(answer) > ANSWER:
-                row = self._with_cut(row, answer)
-                size += ANSWER
-            else:
-                size += len(answer)
+            length = len(answer)
+            if length > ANSWER:
+                row, length = self._with_cut(row, answer), ANSWER
+            size += length
         self._number = number = self._number + 1
-        self._entries.append((number, "request", at, row, None, size))
-        self._size += size
-        if len(self._entries) > self.capacity + PORTION or self._size > BYTES + PORTION_BYTES:
+        entries = self._entries
+        entries.append((number, "request", at, row, None, size))
+        self._size = size = self._size + size
+        if len(entries) > self._most or size > MOST_BYTES:
             self._make_room()
         if self._followers:
-            self._tell(entry_of(self._entries[-1]))
+            self._tell(entry_of(entries[-1]))
         if self._pending:
             self.flush(number, row[_STEPS], at)
 
@@ -139,24 +142,24 @@ class Journal:
 
         What is one of the request's `steps` was caused by it.
         """
-        pending, self._pending = self._pending, []
+        pending = self._pending
         if not pending:
             return
+        self._pending = []
         if at is None:
             at = self._now()
         number, entries = self._number, self._entries
         for kind, what in pending:
-            caused_by = None
-            for step in steps:
-                if what.change is step:
-                    caused_by = cause
             number += 1
+            # whether it is one of them is told by identity first, and equal ones are as good
+            caused_by = cause if steps and what.change in steps else None
             entries.append((number, kind, at, what, caused_by, _OVERHEAD))
-            if self._followers:
-                self._tell(entry_of(entries[-1]))
         self._number = number
         self._size += _OVERHEAD * len(pending)
-        if len(entries) > self.capacity + PORTION or self._size > BYTES + PORTION_BYTES:
+        if self._followers:
+            for place in range(-len(pending), 0):
+                self._tell(entry_of(entries[place]))
+        if len(entries) > self._most or self._size > MOST_BYTES:
             self._make_room()
 
     def settle(self) -> None:

@@ -5,6 +5,7 @@ Credentials are judged before all of them: without good ones nothing goes wrong 
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, unquote
@@ -98,12 +99,12 @@ class Meddling:
         elif effect.transport == "contract_violation":
             reply = wire.breaking_contract(reply)
         elif effect.transport == "drip":
-            reply = reply._replace(deliver=wire.drip(effect.over, effect.pieces))
+            reply = replace(reply, deliver=wire.drip(effect.over, effect.pieces))
         elif effect.transport == "truncate":
-            reply = reply._replace(deliver=wire.truncate())
+            reply = replace(reply, deliver=wire.truncate())
         else:
             cut = wire.empty() if effect.transport == "empty" else wire.reset()
-            reply = reply._replace(deliver=cut)
+            reply = replace(reply, deliver=cut)
         return _told(reply, rule.id)
 
     def _instead(self, call: Call, vault: Vault, fault: str, reply: Reply) -> Reply:

@@ -30,6 +30,7 @@ from mockvault.delivery.outbox import (
 from mockvault.delivery.signing import canonical, signature
 from mockvault.delivery.transport import Answered, post
 from mockvault.domain.clock import SECOND, iso_time
+from mockvault.domain.entities import made
 from mockvault.domain.errors import EntityNotFound, IllegalStep
 from mockvault.domain.events import ConnectionChange, events_of
 from mockvault.domain.ids import IdSource
@@ -99,8 +100,8 @@ class Webhooks:
     def hear(self, change: ConnectionChange) -> None:
         """Raise the events of a change and put each into the outbox for who asked for it."""
         for event_type in events_of(change):
-            self._sequence += 1
-            event = RaisedEvent(self._sequence, self._event_seed, event_type, change)
+            self._sequence = sequence = self._sequence + 1
+            event = made(RaisedEvent, (sequence, self._event_seed, event_type, change))
             self.events.append(event)
             self._tell("event", event)
             if self.subscriptions:

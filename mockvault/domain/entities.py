@@ -13,6 +13,12 @@ Json = Mapping[str, Any]
 NOTHING: Json = {}
 """An empty mapping, held once for the many that are empty."""
 
+made = tuple.__new__
+"""Makes a named tuple of all its values in their order: `made(Connection, (...))`.
+
+It takes half of the time that the class itself takes, and is for what is made at every call.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Application:

@@ -32,7 +32,7 @@ def consumers_all(
         [consumer_item(vault, consumer) for consumer in page.items],
         **around(page, "consumers", cursor, f"{caller.base_url}/vault/consumers", query),
     )
-    vault.shown.keep(key, stamp, text, len(text.content))
+    vault.shown.keep(key, (stamp, text), len(text.content))
     return ok_text(text)
 
 

@@ -27,6 +27,7 @@ _TEXT_BY_INTEGRATION: dict[str, bytes] = {
     state: b',"integration_state":' + dumps(state) for state in IntegrationState
 }
 _ENABLED, _NOT_ENABLED = b',"enabled":true', b',"enabled":false'
+_END = b"}"
 _NO_SETTINGS, _NO_METADATA = b',"settings":{}', b',"metadata":{}'
 _NO_CONFIGURATION = b',"configuration":[]'
 _NOWHERE = b',"authorize_url":null', b',"revoke_url":null'
@@ -41,6 +42,12 @@ def connection_json(vault: Vault, held: Held, consumer_id: str | None, base_url:
     return found
 
 
+_Shown = tuple[int, int, int, Connection | None, int, bytes, Text]
+"""A Connection as it was shown: the revision it is of, from when until when that is right, the
+connection itself, how often consent had been given or taken, its beginning, and the whole.
+"""
+
+
 def connection_found(
     vault: Vault, consumer_id: str, unified_api: str, service_id: str, base_url: str
 ) -> Text:
@@ -48,15 +55,14 @@ def connection_found(
 
     While nothing of the consumer changes, and no token ends, it is the answer that is kept.
     """
-    kept = vault.shown.get((consumer_id, unified_api, service_id, base_url))
+    kept: _Shown | None = vault.shown.get((consumer_id, unified_api, service_id, base_url))
     if kept is not None:
-        (revision, since, until, _), text = kept
+        revision, moment, until, _, _, _, text = kept
         surroundings = vault.surroundings
         if revision == surroundings.store.revision(consumer_id) and (
-            since <= surroundings.clock.now() < until
+            moment <= surroundings.clock.now() < until
         ):
-            found: Text = text
-            return found
+            return text
     held = vault.connections.find(consumer_id, unified_api, service_id)
     return connection_answer(vault, held, consumer_id, base_url)
 
@@ -69,16 +75,31 @@ def connection_answer(vault: Vault, held: Held, consumer_id: str | None, base_ur
     pictures are drawn by the mock, where the fixture has none of its own (spec/decisions/0304).
     """
     connector, connection = held
-    revision = 0 if consumer_id is None else vault.surroundings.store.revision(consumer_id)
+    unified_api, service_id = connector.unified_api, connector.service_id
+    revision = generation = 0
+    if consumer_id is not None:
+        store = vault.surroundings.store
+        revision = store.revision(consumer_id)
+        generation = store.authorizations(consumer_id, (unified_api, service_id))
     moment = vault.authorization.moment()
-    key = (consumer_id, connector.unified_api, connector.service_id, base_url)
-    kept = vault.shown.get(key)
-    if kept is not None:
-        stamp, text = kept
-        if stamp[3] is connection and stamp[0] == revision and stamp[1] == moment:
-            found: Text = text
-            return found
-    parts = _connection_parts(vault, held, consumer_id, base_url, moment)
+    key = (consumer_id, unified_api, service_id, base_url)
+    kept: _Shown | None = vault.shown.get(key)
+    standing = None
+    if kept is not None and kept[1] == moment:
+        was = kept[3]
+        if was is connection and kept[0] == revision:
+            return kept[6]
+        if (
+            was is not None
+            and connection is not None
+            and was.settings is connection.settings
+            and was.token is connection.token
+            and kept[4] == generation
+        ):
+            standing = kept[5]
+    if standing is None:
+        standing = _standing(vault, held, consumer_id, base_url, moment)
+    parts = _parts(vault, held, standing)
     text = Text(ENVELOPE % b"".join(parts))
     if vault.shown.keeps_parts:
         text.parts = parts
@@ -86,7 +107,8 @@ def connection_answer(vault: Vault, held: Held, consumer_id: str | None, base_ur
     token = None if connection is None else connection.token
     if token is not None and token.expires_in is not None:
         until = min(until, due_at(token))
-    vault.shown.keep(key, (revision, moment, until, connection), text, len(text.content))
+    shown = (revision, moment, until, connection, generation, standing, text)
+    vault.shown.keep(key, shown, len(text.content))
     return text
 
 
@@ -106,54 +128,61 @@ def connections_answer(
     moment = vault.authorization.moment()
     stamp = (revision, moment)
     key = (consumer_id, unified_api, base_url, configured)
-    kept = vault.shown.get(key)
+    kept: tuple[tuple[int, int], Text] | None = vault.shown.get(key)
     if kept is not None and kept[0] == stamp:
-        found: Text = kept[1]
-        return found
+        return kept[1]
     each = (
-        b"".join(_connection_parts(vault, held, consumer_id, base_url, moment))
+        b"".join(_parts(vault, held, _standing(vault, held, consumer_id, base_url, moment)))
         for held in vault.connections.of_consumer(consumer_id, unified_api, configured=configured)
     )
     text = Text(ENVELOPE % (b"[%b]" % b",".join(each)))
-    vault.shown.keep(key, stamp, text, len(text.content))
+    vault.shown.keep(key, (stamp, text), len(text.content))
     return text
 
 
-def _connection_parts(
+def _standing(
     vault: Vault, held: Held, consumer_id: str | None, base_url: str, moment: int
-) -> Parts:
-    """Return a Connection as the texts that it is joined from: its beginning and properties."""
+) -> bytes:
+    """Return the beginning of a Connection: what follows from connector, token and settings."""
     connector, connection = held
     alike = alike_of(connector)
     integration = vault.application.integrations.get(
         connector.service_id, IntegrationState.CONFIGURED
     )
-    parts = [
+    texts = [
         alike.beginning,
         _TEXT_BY_STATE[state_of(connector, connection)],
         _TEXT_BY_INTEGRATION.get(integration) or b',"integration_state":' + dumps(integration),
-        _ENABLED if connection is not None and connection.enabled else _NOT_ENABLED,
         form_fields_text(alike, connection),
         *(alike.pictures or _picture_texts(base_url, alike.picture)),
     ]
     if connector.oauth_grant_type is not None:
-        parts += _urls(vault, held, consumer_id, base_url, moment)
+        texts += _urls(vault, held, consumer_id, base_url, moment)
     else:
-        parts.append(_NOWHERE[1])
+        texts.append(_NOWHERE[1])
     if connection is not None:
-        _, _, _, created_at, updated_at, _, settings, metadata, _, configuration = connection
-        parts += (
-            b',"settings":%b' % dumps(alike.plain_settings(connection))
-            if settings
-            else _NO_SETTINGS,
-            b',"metadata":%b' % dumps(metadata) if metadata else _NO_METADATA,
-            _configuration_text(connector, configuration) if configuration else _NO_CONFIGURATION,
-            _mappings_text(vault, alike, connection),
-            b',"created_at":%d' % created_at,
-        )
-        if updated_at is not None:
-            parts.append(b',"updated_at":%d' % updated_at)
-    parts.append(b"}")
+        plain = alike.plain_settings(connection)
+        texts.append(b',"settings":%b' % dumps(plain) if plain else _NO_SETTINGS)
+    return b"".join(texts)
+
+
+def _parts(vault: Vault, held: Held, standing: bytes) -> Parts:
+    """Return a Connection as the texts that it is joined from: its beginning and the rest."""
+    connector, connection = held
+    if connection is None:
+        return [standing, _NOT_ENABLED, _END]
+    _, _, _, created_at, updated_at, enabled, _, metadata, _, configuration = connection
+    parts = [
+        standing,
+        _ENABLED if enabled else _NOT_ENABLED,
+        b',"metadata":%b' % dumps(metadata) if metadata else _NO_METADATA,
+        _configuration_text(connector, configuration) if configuration else _NO_CONFIGURATION,
+        _mappings_text(vault, alike_of(connector), connection),
+        b',"created_at":%d' % created_at,
+    ]
+    if updated_at is not None:
+        parts.append(b',"updated_at":%d' % updated_at)
+    parts.append(_END)
     return parts
 
 

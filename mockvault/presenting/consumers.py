@@ -37,7 +37,7 @@ def consumer_item(vault: Vault, consumer: Consumer) -> orjson.Fragment:
         return item
     content = dumps(_consumer(vault, consumer))
     item = orjson.Fragment(content)
-    vault.shown.keep(key, stamp, item, len(content))
+    vault.shown.keep(key, (stamp, item), len(content))
     return item
 
 

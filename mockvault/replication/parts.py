@@ -10,7 +10,7 @@ from heapq import heappush
 from typing import Any
 
 from mockvault.control.faults import FaultsSnapshot
-from mockvault.control.journal import BYTES, PORTION, PORTION_BYTES, Journal, entry_of
+from mockvault.control.journal import MOST_BYTES, Journal, entry_of
 from mockvault.control.preferences import Preference
 from mockvault.control.timekeeping import Handler
 from mockvault.control.workbench import Equipment, Workbench, World
@@ -304,7 +304,7 @@ class RecordedJournal(Journal):
         self._number = row[0]
         self._entries.append(row)
         self._size += row[5]
-        if len(self._entries) > self.capacity + PORTION or self._size > BYTES + PORTION_BYTES:
+        if len(self._entries) > self._most or self._size > MOST_BYTES:
             self._make_room()
         if self._followers:
             self._tell(entry_of(row))

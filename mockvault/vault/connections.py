@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from mockvault.domain.clock import milliseconds_of
 from mockvault.domain.connectors import Connector, Resource
-from mockvault.domain.entities import NOTHING, AccessToken, Connection
+from mockvault.domain.entities import NOTHING, AccessToken, Connection, made
 from mockvault.domain.errors import (
     ConnectionNotFound,
     EntityNotFound,
@@ -87,7 +87,7 @@ class Connections:
         token = None if connection is None else connection.token
         if token is not None and token.expires_in is not None:
             connection = self._current(connector, connection)
-        return Held(connector, connection)
+        return made(Held, (connector, connection))
 
     def find_added(
         self, consumer_id: str, unified_api: str, service_id: str
@@ -112,7 +112,7 @@ class Connections:
         connector, before = self.find(consumer_id, unified_api, service_id)
         now = self._at.clock.now()
         after = self._changed(connector, before, consumer_id, body, now)
-        return Held(connector, self._at.keep(connector, before, after, at=now))
+        return made(Held, (connector, self._at.keep(connector, before, after, at=now)))
 
     def delete(self, consumer_id: str, unified_api: str, service_id: str) -> None:
         """Drop what is stored; the connector is available again.
@@ -194,20 +194,24 @@ class Connections:
         old = before or Connection(
             consumer_id, connector.unified_api, connector.service_id, created_at=now
         )
-        configuration = body.get("configuration")
-        return Connection(
-            old.consumer_id,
-            old.unified_api,
-            old.service_id,
-            old.created_at,
-            None if before is None else max(now, old.updated_at or old.created_at),
-            body.get("enabled", old.enabled),
-            merged(old.settings, body.get("settings", NOTHING)),
-            merged(old.metadata, body.get("metadata", NOTHING)),
-            old.token,
-            _configured(connector, old.configuration, configuration)
-            if configuration
-            else old.configuration,
+        owner, _, _, created_at, updated_at, enabled, settings, metadata, token, configuration = old
+        changes = body.get("configuration")
+        if changes:
+            configuration = _configured(connector, configuration, changes)
+        return made(
+            Connection,
+            (
+                owner,
+                connector.unified_api,
+                connector.service_id,
+                created_at,
+                None if before is None else max(now, updated_at or created_at),
+                body.get("enabled", enabled),
+                merged(settings, body.get("settings", NOTHING)),
+                merged(metadata, body.get("metadata", NOTHING)),
+                token,
+                configuration,
+            ),
         )
 
 

@@ -10,8 +10,8 @@ LIMIT = 16 * 1024 * 1024
 Parts = list[bytes]
 """The JSON texts that an object is joined from.
 
-First its beginning, properties that always go together, without the closing brace; then each other
-property, its comma before it (`,"state":"added"`); last the brace.
+First its beginning, properties that change together, without the closing brace; then each other
+property, its comma before it (`,"enabled":true`); last the brace.
 """
 
 
@@ -35,21 +35,21 @@ class Text:
 
 
 class Kept:
-    """Values by their keys, each with the stamp under which it is good: who uses it compares."""
+    """Values by their keys. Each says itself for how long it is good: who uses it compares."""
 
     def __init__(self) -> None:
-        self._values: dict[Any, tuple[Any, Any]] = {}
-        self.get: Callable[[Any], tuple[Any, Any] | None] = self._values.get
-        """Returns what is kept under a key, its stamp first, or None."""
+        self._values: dict[Any, Any] = {}
+        self.get: Callable[[Any], Any] = self._values.get
+        """Returns what is kept under a key, or None."""
         self._size = 0
         self.keeps_parts = False
         """Whether texts keep what they were joined from, to be proved part by part."""
 
-    def keep(self, key: Any, stamp: Any, value: Any, size: int) -> None:
+    def keep(self, key: Any, value: Any, size: int) -> None:
         """Keep a value; where there is no more room, all the others are forgotten."""
         size = 2 * size + 200  # as it is, and as it is written
         self._size += size
         if self._size > LIMIT:
             self._values.clear()
             self._size = size
-        self._values[key] = (stamp, value)
+        self._values[key] = value

@@ -7,7 +7,7 @@ from typing import Any
 from mockvault.catalogue import Catalogue
 from mockvault.domain.clock import Clock
 from mockvault.domain.connectors import Connector
-from mockvault.domain.entities import NOTHING, Application, Connection
+from mockvault.domain.entities import NOTHING, Application, Connection, made
 from mockvault.domain.errors import ConnectorNotFound
 from mockvault.domain.events import Cause, ConnectionChange
 from mockvault.domain.ids import IdSource, secret_of
@@ -69,14 +69,18 @@ class Surroundings:
         at: int | None = None,
     ) -> None:
         """Tell the log line and every listener how a connection changed."""
-        change = ConnectionChange(
-            before,
-            after,
-            state_of(connector, before),
-            state_of(connector, after),
-            self.clock.now() if at is None else at,
-            cause,
-        )
+        state_before = state_of(connector, before)
+        if (
+            before is not None
+            and after is not None
+            and after.settings is before.settings
+            and after.token is before.token
+        ):
+            state_after = state_before  # it follows from these two alone
+        else:
+            state_after = state_of(connector, after)
+        at = self.clock.now() if at is None else at
+        change = made(ConnectionChange, (before, after, state_before, state_after, at, cause))
         self.changes.append(change)
         for listener in self.listeners:
             listener(change)
@@ -97,14 +101,20 @@ def merged(values: Mapping[str, Any], patch: Mapping[str, Any] | None) -> Mappin
     """Return `values` with those of `patch`; null removes a key, and null for all of them empties.
 
     Only the first level is merged: what lies deeper comes back as it was sent, nulls included
-    (spec/decisions/0003).
+    (spec/decisions/0003). Texts that are there already leave the very same values.
 
     >>> merged({"a": 1, "b": 2}, {"b": None, "c": {"d": None}})
     {'a': 1, 'c': {'d': None}}
     """
     if patch is None:
         return NOTHING
-    if not patch:
+    for key, value in patch.items():
+        if type(value) is str:
+            if values.get(key) != value:
+                break
+        elif value is not None or key in values:
+            break
+    else:
         return values
     result = {**values, **patch}
     if None not in result.values():

@@ -27,9 +27,10 @@ class Marks:
                 for name in [name for name in value if name in self.drop]:
                     found.append((f"{path}/{escape(name)}", self.drop[name]))
                     del value[name]
-            for name, below in self.properties.items():
-                if name in value:
-                    below.strip(value[name], f"{path}/{escape(name)}", found)
+            if not self.properties.keys().isdisjoint(value):
+                for name, below in self.properties.items():
+                    if name in value:
+                        below.strip(value[name], f"{path}/{escape(name)}", found)
             if self.others is not None:
                 for name in [name for name in value if name not in self.declared]:
                     self.others.strip(value[name], f"{path}/{escape(name)}", found)

@@ -306,52 +306,52 @@ class Plan:
 
     def _record(self, call: Call, reply: Reply, request_id: str) -> None:
         """Log the call as its consumer's, and put it down in the journal."""
-        vault, consumer_id, way = call.vault, call.consumer_id, call.way
+        vault, consumer_id, way, now = call.vault, call.consumer_id, call.way, 0
         elapsed = (perf_counter() - call.started) * 1000
-        now = 0
+        status, error = reply.status, reply.error
+        method, path, operation_id = way.method, way.path, self._operation_id
         steps: tuple[Any, ...] = ()
         application_id = ""
         if vault is not None:
-            surroundings = vault.surroundings
-            now = surroundings.clock.now()
-            application_id = vault.application.id
+            surroundings, application_id = vault.surroundings, vault.application_id
+            clock = surroundings.clock
+            now = clock.now()
             if surroundings.changes:
                 steps, surroundings.changes = tuple(surroundings.changes), []
             if consumer_id is not None:
-                # where no time passes, nothing takes any: one past, one log
-                duration = 0.0 if surroundings.clock.is_frozen else int(elapsed * 1000 + 0.5) / 1000
                 vault.logs.record(
                     (  # a LogEntry, without its names
                         request_id,
                         consumer_id,
                         now,
                         "vault",
-                        self._operation_id,
+                        operation_id,
                         self._summary,
                         "apideck-vault",
                         "Apideck Vault",
-                        way.method,
-                        way.path,
-                        reply.status,
-                        duration,
+                        method,
+                        path,
+                        status,
+                        # where no time passes, nothing takes any: one past, one log
+                        0.0 if clock.is_frozen else int(elapsed * 1000 + 0.5) / 1000,
                         0.0,
                         way.connector_id,
-                        reply.error,
+                        error,
                         call.client,
                     )
                 )
         self._service.record(
             (  # an Exchange, without its names
-                way.method,
-                way.path,
-                self._operation_id,
+                method,
+                path,
+                operation_id,
                 application_id,
                 consumer_id or "",
-                reply.status,
+                status,
                 elapsed,
                 request_id,
                 (),
-                reply.error,
+                error,
                 way.query,
                 call.head.pairs,
                 call.content,

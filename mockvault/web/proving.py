@@ -19,7 +19,7 @@ SEEN = 64
 """Texts that were right once. Few: most are of values that never come again, as times are, and to
 read them back from memory takes longer than to judge them.
 """
-LONGEST = 4_096
+LONGEST = 16_384
 """Bytes of a text that is remembered."""
 _OF_PROPERTIES = frozenset({"type", "properties", "required"})
 _ANNOTATIONS = frozenset({"description", "example", "title", "deprecated", "externalDocs"})
@@ -49,10 +49,23 @@ class ByParts:
 
         False leaves that open: a property may be wrong, or named in an odd way.
         """
-        right = self._right
+        right, seen, judges = self._right, self._seen, self._judges
         for text in parts:
-            if text not in right and not self._is_right(text):
+            if text in right:
+                continue
+            name, _, value = text.partition(b":")
+            is_valid = judges.get(name)
+            if is_valid is None:
+                if not self.is_right_of(orjson.loads(_object_of(text))):
+                    return False
+            elif not is_valid(orjson.loads(value)):
                 return False
+            if text in seen:
+                self._remember(text)
+            elif len(text) <= LONGEST:
+                if len(seen) >= SEEN:
+                    seen.clear()
+                seen.add(text)
         return not self._required or self._required.issubset(orjson.loads(b"".join(parts)))
 
     def is_right_of(self, properties: dict[str, Any]) -> bool:
@@ -64,26 +77,12 @@ class ByParts:
                 return False
         return True
 
-    def _is_right(self, text: bytes) -> bool:
-        """Tell whether the properties of one part are right; what comes again is remembered."""
-        name, _, value = text.partition(b":")
-        is_valid = self._judges.get(name)
-        if is_valid is not None:
-            if not is_valid(orjson.loads(value)):
-                return False
-        elif not self.is_right_of(orjson.loads(_object_of(text))):
-            return False
-        seen = self._seen
-        if text in seen:
-            seen.remove(text)
-            if len(self._right) >= MOST:
-                self._right = {_END}
-            self._right.add(text)
-        elif len(text) <= LONGEST:
-            if len(seen) >= SEEN:
-                seen.clear()
-            seen.add(text)
-        return True
+    def _remember(self, text: bytes) -> None:
+        """Take a text that came again for right from now on."""
+        self._seen.remove(text)
+        if len(self._right) >= MOST:
+            self._right = {_END}
+        self._right.add(text)
 
 
 def _object_of(part: bytes) -> bytes:

@@ -1,8 +1,9 @@
 """What goes back: the contract's envelopes, and the one table from refusal to status."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any
 
 from mockvault.domain import errors
 from mockvault.domain.errors import VaultError
@@ -33,12 +34,15 @@ STATUS_BY_ERROR: Mapping[type[VaultError], int] = {
 }
 
 
-class Reply(NamedTuple):
+@dataclass(slots=True)
+class Reply:
     """An answer: its status, its body as bytes, and the headers beyond those of every answer.
 
     `error` is what the answer refuses for, in a sentence; None for one that does not. `deliver`
     puts it on the wire in a way of its own; None sends it whole and at once. `text` is what
     keeps the same bytes, and what is known of them.
+
+    Nobody changes one. It is no tuple, and not frozen, for its parts are looked at a dozen times.
     """
 
     status: int
@@ -51,11 +55,11 @@ class Reply(NamedTuple):
 
     def warning(self, of: str) -> "Reply":
         """Return the same answer with one more warning."""
-        return self._replace(warnings=(*self.warnings, of))
+        return replace(self, warnings=(*self.warnings, of))
 
     def saying(self, name: bytes, value: bytes) -> "Reply":
         """Return the same answer with one more header."""
-        return self._replace(headers=(*self.headers, (name, value)))
+        return replace(self, headers=(*self.headers, (name, value)))
 
 
 def ok(data: Any, **beside: Any) -> Reply:
