@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from jsonschema_rs import ValidationError, ValidationErrorKind
 
 from mockvault.contract import escape, pointer_of, tokens_of
+from mockvault.domain.entities import made
 from mockvault.web.narrowing import MANY, narrowed
 from mockvault.web.schemas import Schemas
 from mockvault.web.violations import (
@@ -61,8 +62,9 @@ _TELLINGS, _LONGEST_PATH = 1_024, 8
 
 
 class _Telling(NamedTuple):
-    """All that a violation says but what was got, and whether that may be shown."""
+    """All that a violation says but what was got; how that is found, and whether it is shown."""
 
+    steps: tuple[str | int, ...]
     where: str
     keyword: str
     message: str
@@ -85,6 +87,8 @@ class Explainer:
         self._place = lru_cache(maxsize=4096)(schemas.place)
         self._rule = lru_cache(maxsize=4096)(self._ruled)
         self._tellings: dict[tuple[Any, ...], _Telling] = {}
+        self._known: dict[str, dict[tuple[str, str], _Telling]] = {}
+        """By the schema that was broken: tellings by the addresses of a rule and of a value."""
 
     def explain(
         self, pointer: str, value: Any, base: Iterable[str] = (), *, size: int | None = None
@@ -95,6 +99,10 @@ class Explainer:
         it, if they are known.
         """
         validator = self.schemas.validator(pointer)
+        if size is not None and size <= MANY and not base:
+            known = self._told_again(pointer, value)
+            if known is not None:
+                return known
         part = value
         if size is None or size > MANY:  # no value is written by less than a byte
             part = narrowed(value, validator.is_valid, self.schemas.names)
@@ -102,12 +110,31 @@ class Explainer:
         told: list[Violation] = []
         for error in validator.iter_errors(part):
             if type(error.kind) in _PLAIN:
-                told.append(self._plain(error, whole))
+                told.append(self._plain(error, whole, pointer))
             else:
                 told += islice(self._told(error, whole), MOST)
             if len(told) >= MOST:
                 return told[:MOST]
         return told
+
+    def _told_again(self, pointer: str, value: Any) -> list[Violation] | None:
+        """Return what is told of a value whose errors have all been told before of others.
+
+        None where one of them has not: it is found out in another way, which takes twice the time.
+        """
+        known = self._known.get(pointer)
+        if known is None:
+            return None
+        told: list[Violation] = []
+        for error in self.schemas.validator(pointer).evaluate(value).errors():
+            telling = known.get((error["absoluteKeywordLocation"] or "", error["instanceLocation"]))
+            if telling is None or len(told) == MOST:
+                return None
+            node = value
+            for step in telling.steps:
+                node = node[step]
+            told.append(self._violation(telling, node))
+        return told or None
 
     def violation(
         self,
@@ -152,26 +179,47 @@ class Explainer:
         else:
             yield self._plain(error, whole)
 
-    def _plain(self, error: ValidationError, whole: "_Whole") -> Violation:
-        """Return what one sentence tells: the same of each value that breaks a rule at a place."""
+    def _plain(
+        self, error: ValidationError, whole: "_Whole", pointer: str | None = None
+    ) -> Violation:
+        """Return what one sentence tells: the same of each value that breaks a rule at a place.
+
+        `pointer` is the schema that was broken, where the error is one of its own.
+        """
         steps, kind = error.instance_path, error.kind
         key = (type(kind), *whole.base, None, *steps, None, *error.schema_path)
         telling = self._tellings.get(key)
         if telling is None:
-            telling = self._told_once(error, [*whole.base, *steps])
+            telling = self._told_once(error, whole.base)
             if len(steps) <= _LONGEST_PATH and all(len(str(step)) <= SHOWN for step in steps):
                 if len(self._tellings) >= _TELLINGS:
                     self._tellings.clear()
+                    self._known.clear()
                 self._tellings[key] = telling
-        where, keyword, message, expected, rule, is_secret = telling
+                address = error.absolute_keyword_location
+                if pointer is not None and address is not None and not whole.base:
+                    self._know(pointer, address, telling)
+        return self._violation(telling, whole.at(steps))
+
+    def _know(self, pointer: str, address: str, telling: _Telling) -> None:
+        """Keep what is told of a rule that holds for whatever the schema at `pointer` describes."""
+        if address.rpartition("/")[0] in self.schemas.holding(pointer):
+            place = (address, pointer_of(map(str, telling.steps)).removeprefix("#"))
+            self._known.setdefault(pointer, {})[place] = telling
+
+    def _violation(self, telling: _Telling, value: Any) -> Violation:
+        """Return the violation that a telling makes of a value."""
+        _, where, keyword, message, expected, rule, is_secret = telling
         hint = None
         if keyword == "enum":
-            hint = self._near_miss(error.instance, expected if isinstance(expected, list) else [])
-        value = whole.at(steps)
+            hint = self._near_miss(value, expected if isinstance(expected, list) else [])
         got = type_name(value) if is_secret and not isinstance(value, dict | list) else shown(value)
-        return Violation(self.location, where, keyword, message, expected, got, rule, hint)
+        told = (self.location, where, keyword, message, expected, got, rule, hint)
+        return made(Violation, told)
 
-    def _told_once(self, error: ValidationError, path: _Path) -> _Telling:
+    def _told_once(self, error: ValidationError, base: _Path) -> _Telling:
+        steps = tuple(error.instance_path)
+        path = [*base, *steps]
         tokens, _ = self._place(tuple(error.schema_path))
         keyword = error.kind.name
         rule, expected, must, published = self._rule(tokens, keyword)
@@ -179,7 +227,7 @@ class Explainer:
             must = "fits more than one of the alternatives"
             expected = self._alternatives(rule, expected)
         message = f"{self.subject(path)} {must}"
-        return _Telling(_where(path), keyword, message, expected, published, is_secret(path))
+        return _Telling(steps, _where(path), keyword, message, expected, published, is_secret(path))
 
     def _ruled(self, tokens: tuple[str, ...], keyword: str) -> tuple[str, Any, str, str]:
         """Return the rule at a place of the contract, what it expects, and that as a sentence.

@@ -143,7 +143,7 @@ class Judge:
             return None, ()
         if not self._is_valid(body):
             found += self._explainer.explain(self._body_pointer, body, size=len(content))
-        if self._marks is None:
+        if self._marks is None or (found and not self._strict):
             return body, ()
         marked: list[tuple[str, str]] = []
         self._marks.strip(body, "", marked)

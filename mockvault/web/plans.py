@@ -6,7 +6,7 @@ are known to be good nothing is told of anything else.
 
 import inspect
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Protocol
@@ -191,7 +191,7 @@ class Plan:
         if isinstance(reason, VaultError):
             return refused(reason)
         if isinstance(reason, RequestInvalid):
-            return invalid(reason)
+            return invalid(reason.violations)
         if isinstance(reason, UnsupportedMediaType):
             return wrong_media_type(reason)
         logger.error("%s failed", self.operation.operation_id, exc_info=reason)
@@ -214,10 +214,10 @@ class Plan:
                 reply = self._refusals.get(said)
                 if reply is not None:
                     return reply
-                try:
-                    body, ignored = self._body_of(call, [])
-                except RequestInvalid as reason:
-                    return self._refused(said, reason)
+                found: list[Violation] = []
+                body, ignored = self._judge.judge_body(asking.by_name, call.content, found)
+                if found:
+                    return self._refused(said, found)
         if call.forced is not None:
             return call.forced
         if body is not None and self._wants_body:
@@ -264,9 +264,11 @@ class Plan:
             vault = call.vault = vault_of_flow(applications, parameters)
         return Known(vault, caller, accepted), body, ignored
 
-    def _refused(self, said: tuple[bytes | None, bytes | None], reason: RequestInvalid) -> Reply:
+    def _refused(
+        self, said: tuple[bytes | None, bytes | None], found: Sequence[Violation]
+    ) -> Reply:
         """Return the refusal of a body alone; the same body is refused alike from then on."""
-        reply = invalid(reason)
+        reply = invalid(found)
         if said[1] is not None and len(said[1]) <= LONGEST_REFUSED:
             if len(self._refusals) >= REFUSALS:
                 self._refusals.clear()

@@ -9,7 +9,7 @@ from mockvault.domain import errors
 from mockvault.domain.errors import VaultError
 from mockvault.json_text import dumps
 from mockvault.vault.kept import Text
-from mockvault.web.violations import RequestInvalid, UnsupportedMediaType, Violation
+from mockvault.web.violations import UnsupportedMediaType, Violation, told_of
 
 JSON = b"application/json"
 _PHRASES = {each.value: each.phrase for each in HTTPStatus}
@@ -120,15 +120,15 @@ def refused(reason: VaultError) -> Reply:
     return refusal(status, reason.type_name, reason.message, reason.detail, headers)
 
 
-def invalid(reason: RequestInvalid) -> Reply:
+def invalid(violations: Sequence[Violation]) -> Reply:
     """Answer 400 with every violation of the request."""
-    has_headers = reason.has_header_violations
+    locations = [violation.location for violation in violations]
     return refusal(
         400,
-        "RequestHeadersValidationError" if has_headers else "RequestValidationError",
+        "RequestHeadersValidationError" if "header" in locations else "RequestValidationError",
         "Invalid Params",
-        violations_detail(reason.violations),
-        told=str(reason),
+        violations_detail(violations),
+        told=told_of(violations),
     )
 
 
@@ -136,9 +136,9 @@ def violations_detail(violations: Sequence[Violation]) -> dict[str, Any]:
     """Return the detail that lists violations, and names what is missing as the contract does."""
     detail: dict[str, Any] = {"violations": [violation.as_json() for violation in violations]}
     missing = [
-        {violation.pointer.rpartition("/")[2]: "required"}
-        for violation in violations
-        if violation.keyword == "required" and violation.pointer
+        {pointer.rpartition("/")[2]: "required"}
+        for _, pointer, keyword, _, _, _, _, _ in violations
+        if keyword == "required" and pointer
     ]
     if missing:
         detail["missing"] = missing

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from jsonschema_rs import Draft4, Draft4Validator, Draft202012Validator, Registry
 
 from mockvault.contract import Contract, node_at, pointer_of, tokens_of
+from mockvault.web.holding import always_holding
 from mockvault.web.marks import Marks, mark_of, marks_of
 
 Direction = Literal["request", "answer"]
@@ -62,10 +63,12 @@ class Schemas:
         self._moved: dict[_Path, _Path] = {}
         self._formats = {name: _lent(name) for name in _LATER_FORMATS} | {"byte": _is_base64}
         self._validators: dict[str, Draft4Validator] = {}
+        self._holding: dict[str, frozenset[str]] = {}
         self.names: set[str] = set()
         document: dict[str, Any] = {}
         for pointer in self._places(direction):
             self._place(document, pointer)
+        self._document = document
         self._registry = Registry([(_BASE, document)], draft=Draft4)
 
     def validator(self, pointer: str) -> Draft4Validator:
@@ -81,6 +84,18 @@ class Schemas:
                 ignore_unknown_formats=True,
                 offline=True,
             )
+        return found
+
+    def holding(self, pointer: str) -> frozenset[str]:
+        """Return the addresses of the schemas that hold whatever a value of `pointer` is.
+
+        What breaks one of them is wrong for sure: none of them is a branch of several, or ruled
+        out, anywhere below the schema at `pointer`.
+        """
+        found = self._holding.get(pointer)
+        if found is None:
+            found = frozenset(f"{_BASE}{one}" for one in always_holding(self._document, pointer))
+            self._holding[pointer] = found
         return found
 
     def marks(self, pointer: str) -> Marks | None:

@@ -31,18 +31,24 @@ class Violation(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """Return what the `detail` of a refusal says of it."""
+        location, pointer, keyword, message, expected, got, rule, hint = self
         told = {
-            "in": self.location,
-            "pointer": self.pointer,
-            "keyword": self.keyword,
-            "message": self.message,
-            "expected": self.expected,
-            "got": self.got,
-            "rule": self.rule,
+            "in": location,
+            "pointer": pointer,
+            "keyword": keyword,
+            "message": message,
+            "expected": expected,
+            "got": got,
+            "rule": rule,
         }
-        if self.hint is not None:
-            told["hint"] = self.hint
+        if hint is not None:
+            told["hint"] = hint
         return told
+
+
+def told_of(violations: Iterable[Violation]) -> str:
+    """Return all that was broken as one sentence."""
+    return "; ".join([violation.message for violation in violations])
 
 
 class RequestInvalid(Exception):
@@ -50,11 +56,7 @@ class RequestInvalid(Exception):
 
     def __init__(self, violations: Iterable[Violation]) -> None:
         self.violations = tuple(violations)
-        super().__init__("; ".join([violation.message for violation in self.violations]))
-
-    @property
-    def has_header_violations(self) -> bool:
-        return "header" in [violation.location for violation in self.violations]
+        super().__init__(told_of(self.violations))
 
 
 class UnsupportedMediaType(Exception):

@@ -1,5 +1,7 @@
 """A rule and a place that were told of before are told of as if for the first time."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given
@@ -12,7 +14,10 @@ from mockvault.web.schemas import Schemas
 
 CONTRACT = load_contract(builtin_contract(), builtin_overlay())
 SCHEMAS = Schemas(CONTRACT, "request")
-POINTERS = ("#/components/schemas/Connection", "#/components/schemas/Session")
+POINTERS = tuple(
+    f"#/components/schemas/{name}"
+    for name in ("Connection", "Session", "CustomMapping", "LogsFilter")
+)
 EXPLAINERS = {pointer: Explainer(SCHEMAS, "body") for pointer in POINTERS}
 """They remember from one example to the next."""
 
@@ -39,13 +44,14 @@ bodies = st.sampled_from(POINTERS).flatmap(
 )
 
 
-@given(asked=bodies, base=st.sampled_from([(), ("filter",)]))
+@given(asked=bodies, base=st.sampled_from([(), ("filter",)]), is_short=st.booleans())
 def test_what_is_remembered_changes_nothing_of_what_is_told(
-    asked: tuple[str, Any], base: tuple[str, ...]
+    asked: tuple[str, Any], base: tuple[str, ...], *, is_short: bool
 ) -> None:
     pointer, body = asked
+    size = 1_000 if is_short else None  # of what is short, rules are told again by their addresses
 
-    told = EXPLAINERS[pointer].explain(pointer, body, base)
+    told = EXPLAINERS[pointer].explain(pointer, body, base, size=size)
 
     assert told == Explainer(SCHEMAS, "body").explain(pointer, body, base)
     assert all(violation.pointer.startswith("/filter") for violation in told if base)
@@ -60,3 +66,59 @@ def test_a_secret_is_hidden_however_often_its_place_is_told_of() -> None:
         assert violation.got == ("integer" if value == 4 else "string")
         (shown,) = explainer.explain(pointer, {"enabled": value})
         assert shown.got == value
+
+
+def shapes(folder: Path, **schemas: Any) -> Schemas:
+    """Return the schemas of a contract that has these and one operation."""
+    answer = {"200": {"description": "OK"}}
+    document = {
+        "openapi": "3.0.3",
+        "info": {"title": "shapes", "version": "1"},
+        "paths": {"/things": {"get": {"operationId": "things", "responses": answer}}},
+        "components": {"schemas": schemas},
+    }
+    file = folder / "shapes.json"
+    file.write_text(json.dumps(document))
+    return Schemas(load_contract(file), "request")
+
+
+NUMBER = {"$ref": "#/components/schemas/Number"}
+TEXT = {"type": "object", "properties": {"b": {"type": "string"}}}
+
+
+def test_a_rule_of_which_a_branch_may_break_free_is_not_taken_for_one_that_holds(
+    tmp_path: Path,
+) -> None:
+    schemas = shapes(
+        tmp_path,
+        Number={"type": "object", "properties": {"a": {"type": "integer"}}},
+        Sure={"allOf": [NUMBER]},
+        Perhaps={"anyOf": [NUMBER, TEXT], "properties": {"c": {"type": "boolean"}}},
+        Both={"allOf": [NUMBER], "anyOf": [NUMBER, TEXT]},
+        Never={"not": NUMBER},
+    )
+    rule = "urn:vault-contract#/components/schemas/Number/properties/a"
+
+    holding = {
+        name: rule in schemas.holding(f"#/components/schemas/{name}")
+        for name in ("Sure", "Perhaps", "Both", "Never")
+    }
+
+    assert holding == {"Sure": True, "Perhaps": False, "Both": False, "Never": False}
+    pointer = "#/components/schemas/Perhaps"
+    assert f"urn:vault-contract{pointer}/properties/c" in schemas.holding(pointer)
+
+
+def test_a_rule_that_is_broken_in_a_branch_too_is_told_once_however_often_it_was_told(
+    tmp_path: Path,
+) -> None:
+    schemas = shapes(
+        tmp_path,
+        Number={"type": "object", "properties": {"a": {"type": "integer"}}},
+        Both={"allOf": [NUMBER], "anyOf": [NUMBER, TEXT]},
+    )
+    explainer = Explainer(schemas, "body")
+
+    for _ in range(3):
+        told = explainer.explain("#/components/schemas/Both", {"a": "x"}, size=20)
+        assert [each.pointer for each in told] == ["/a"]
