@@ -11,16 +11,17 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any, NamedTuple
 
-from mockvault.web.recording import Exchange, Row
+from mockvault.domain.events import ConnectionChange
+from mockvault.web.recording import ANSWER, Exchange, Row, beginning_of
 
 CAPACITY = 10_000
 BYTES = 32 * 1024 * 1024
 """Bytes of requests and answers that are kept."""
-ANSWER = 8 * 1024
-"""Bytes that are kept of one answer."""
 PORTION = 64
 """Entries that make room at once: that many more than the capacity are held."""
 MOST_BYTES = BYTES + 512 * 1024
+_LARGE = 64 * 1024
+"""Bytes of a request from which its size is looked at at once."""
 _OVERHEAD = 1_024
 _QUEUED = 2_000
 _OPERATION, _CONTENT, _STEPS, _AT, _ANSWER = map(
@@ -40,6 +41,13 @@ class Entry(NamedTuple):
     size: int = 0
 
 
+class _Told(NamedTuple):
+    """What is to be put down beside requests and the changes that they made."""
+
+    kind: str
+    what: Any
+
+
 class Journal:
     """What happened, oldest first; the oldest makes room for the newest, and that is counted."""
 
@@ -50,8 +58,11 @@ class Journal:
         self._entries: deque[_Numbered] = deque()
         self._number = 0
         self._size = 0
-        self._pending: list[tuple[str, Any]] = []
-        self._last_cut = (b"", b"")
+        self._new: list[Row | ConnectionChange | _Told] = []
+        self._sizes: list[int] = []  # of what is new, as far as it was measured
+        self._new_size, self._due = 0, PORTION
+        self.events_of: Callable[[ConnectionChange], Sequence[Any]] = _no_events
+        """Raises the events of a change that was put down, in their order."""
         self._followers: set[asyncio.Queue[Entry | None]] = set()
         self._evicted = 0
         self._evicted_requests: Counter[str] = Counter()
@@ -84,7 +95,7 @@ class Journal:
     @property
     def last(self) -> int:
         """The number of the newest entry, 0 where there has been none."""
-        self.flush()
+        self._take_in()
         return self._number
 
     def put_request(self, told: Row) -> None:
@@ -92,88 +103,113 @@ class Journal:
         # Plain tuples of plain values, which the garbage collector stops looking at; readers get
         # them by their names.
         row: Row = told if type(told) is tuple else _plain(told)
-        content, answer, at = row[_CONTENT], row[_ANSWER], row[_AT]
-        if not at:
-            at = self._now()
-            row = (*row[:_AT], at, *row[_AT + 1 :])
-        size = _OVERHEAD
-        if content is not None:
-            size += len(content)
-        if answer is not None:
-            length = len(answer)
-            if length > ANSWER:
-                row, length = self._with_cut(row, answer), ANSWER
-            size += length
-        self._number = number = self._number + 1
-        entries = self._entries
-        entries.append((number, "request", at, row, None, size))
-        self._size = size = self._size + size
-        if len(entries) > self._most or size > MOST_BYTES:
-            self._make_room()
-        if self._followers:
-            self._tell(entry_of(entries[-1]))
-        if self._pending:
-            self.flush(number, row[_STEPS], at)
+        if not row[_AT]:
+            row = (*row[:_AT], self._now(), *row[_AT + 1 :])
+        new, content = self._new, row[_CONTENT]
+        new.append(row)
+        if len(new) >= self._due or self._followers or (content and len(content) > _LARGE):
+            self._measure()
 
-    def _with_cut(self, row: Row, answer: bytes) -> Row:
-        """Return the row with the beginning of its answer; of an answer served again, the same."""
-        whole, cut = self._last_cut
-        if whole is not answer:
-            cut = bytes(answer[:ANSWER])
-            self._last_cut = answer, cut
-        return row[:_ANSWER] + (cut, True)  # noqa: RUF005  in half the time
+    def put_change(self, change: ConnectionChange) -> None:
+        """Put down the events of a change: after the request that makes it, or by themselves."""
+        self._new.append(change)
+        if self._followers:
+            self._take_in_soon()
+        elif len(self._new) >= self._due:
+            self._measure()
 
     def put_later(self, kind: str, what: Any) -> None:
         """Put down what a request raises, after the request; without one, before it is read."""
-        self._pending.append((kind, what))
-        if self._followers and len(self._pending) == 1:
-            with suppress(RuntimeError):  # no loop runs, so nobody waits
-                asyncio.get_running_loop().call_soon(self.flush)
+        self._new.append(_Told(kind, what))
+        if self._followers:
+            self._take_in_soon()
 
     def put(self, kind: str, what: Any) -> None:
         """Put down anything else, now."""
-        self._pending.append((kind, what))
-        self.flush()
+        self._new.append(_Told(kind, what))
+        self._take_in()
 
-    def flush(
-        self, cause: int | None = None, steps: Sequence[Any] = (), at: int | None = None
-    ) -> None:
-        """Put down what waits, `at` a time or now.
+    def _take_in_soon(self) -> None:
+        """Let who follows see what no request comes after."""
+        if len(self._new) == 1:
+            with suppress(RuntimeError):  # no loop runs, so nobody waits
+                asyncio.get_running_loop().call_soon(self._take_in)
 
-        What is one of the request's `steps` was caused by it.
-        """
-        pending = self._pending
-        if not pending:
-            return
-        self._pending = []
-        if at is None:
-            at = self._now()
-        number, entries = self._number, self._entries
-        for kind, what in pending:
-            number += 1
-            # whether it is one of them is told by identity first, and equal ones are as good
-            caused_by = cause if steps and what.change in steps else None
-            entries.append((number, kind, at, what, caused_by, _OVERHEAD))
-        self._number = number
-        self._size += _OVERHEAD * len(pending)
+    def _measure(self) -> None:
+        """Take in what is new where somebody waits for it; else hold no more than may be."""
         if self._followers:
-            for place in range(-len(pending), 0):
+            self._take_in()
+            return
+        new, sizes = self._new, self._sizes
+        fresh = [_size_of(each) if type(each) is tuple else _OVERHEAD for each in new[len(sizes) :]]
+        sizes += fresh
+        self._new_size += sum(fresh)
+        self._due = len(new) + PORTION
+        if len(self._entries) + len(new) > self._most or self._size + self._new_size > MOST_BYTES:
+            self._make_room()
+
+    def _take_in(self) -> None:
+        """Make entries of what is new."""
+        new, first = self._new, self._number
+        if not new:
+            return
+        self._new, self._sizes, self._new_size, self._due = [], [], 0, PORTION
+        raised: list[Any] = []
+        for each in new:
+            if type(each) is not tuple:
+                raised.append(each)
+                continue
+            caused: list[Any] = []
+            if raised:
+                caused = [one for one in raised if _change_of(one) in each[_STEPS]]
+                self._put_raised([one for one in raised if one not in caused])
+                raised = []
+            self._put_row(each)
+            if caused:
+                self._put_raised(caused, each[_AT], self._number)
+        self._put_raised(raised)
+        entries = self._entries
+        if self._followers:
+            for place in range(first - self._number, 0):
                 self._tell(entry_of(entries[place]))
         if len(entries) > self._most or self._size > MOST_BYTES:
             self._make_room()
 
+    def _put_row(self, row: Row) -> None:
+        """Make an entry of a request."""
+        size = _size_of(row)
+        self._number = number = self._number + 1
+        self._size += size
+        self._entries.append((number, "request", row[_AT], row, None, size))
+
+    def _put_raised(
+        self, raised: Sequence[Any], at: int | None = None, cause: int | None = None
+    ) -> None:
+        """Make entries of what was raised, `at` a time or its own, by a request or by none."""
+        entries, number = self._entries, self._number
+        for each in raised:
+            if type(each) is ConnectionChange:
+                kind, whats, then = "event", self.events_of(each), each.occurred_at
+            else:
+                kind, whats, then = each.kind, (each.what,), self._now()
+            for what in whats:
+                number += 1
+                entries.append((number, kind, then if at is None else at, what, cause, _OVERHEAD))
+        self._size += _OVERHEAD * (number - self._number)
+        self._number = number
+
     def settle(self) -> None:
         """Put down what waits, and hold no more than is to be kept: before anything is read."""
-        if self._pending:
-            self.flush()
+        self._take_in()
         self._make_room()
 
     def _make_room(self) -> None:
-        entries, size = self._entries, self._size
-        too_many = len(entries) - self.capacity
-        dropped = [entries.popleft() for _ in range(too_many)]
-        size -= sum([each[5] for each in dropped])
-        while size > BYTES and len(entries) > 1:
+        """Drop the oldest of what is too much: entries, then what is new."""
+        entries, new = self._entries, len(self._new)
+        too_many = len(entries) + new - self.capacity
+        dropped = [entries.popleft() for _ in range(min(too_many, len(entries)))]
+        size = self._size - sum([each[5] for each in dropped])
+        while size + self._new_size > BYTES and len(entries) + new > 1 and entries:
             dropped.append(entries.popleft())
             size -= dropped[-1][5]
         if dropped:
@@ -182,6 +218,31 @@ class Journal:
             self._evicted_requests.update(
                 [each[3][_OPERATION] for each in dropped if each[1] == "request"]
             )
+        if new and not entries:
+            self._drop_new(new - self.capacity)
+
+    def _drop_new(self, count: int) -> None:
+        """Drop the oldest of what is new, so many at least; what it would have been is counted."""
+        count = max(count, 0)
+        left = self._new_size - sum(self._sizes[:count])
+        while left > BYTES and count < len(self._new) - 1:
+            left -= self._sizes[count]
+            count += 1
+        dropped = self._new[:count]
+        del self._new[:count], self._sizes[:count]
+        self._new_size = left
+        self._due = len(self._new) + PORTION
+        requests = [each[_OPERATION] for each in dropped if type(each) is tuple]
+        gone = len(requests)
+        if gone < count:
+            for each in dropped:
+                if type(each) is ConnectionChange:
+                    gone += len(self.events_of(each))
+                elif type(each) is _Told:
+                    gone += 1
+        self._number += gone
+        self._evicted += gone
+        self._evicted_requests.update(requests)
 
     def _tell(self, entry: Entry) -> None:
         for queue in tuple(self._followers):
@@ -194,8 +255,8 @@ class Journal:
 
     def clear(self) -> None:
         """Forget every entry; numbers go on, so that who follows misses nothing."""
+        self._take_in()
         self._entries.clear()
-        self._pending.clear()
         self._size = self._evicted = 0
         self._evicted_requests.clear()
 
@@ -228,6 +289,7 @@ class Journal:
 
     def follow(self) -> "asyncio.Queue[Entry | None]":
         """Return a queue that gets each entry from now on; None in it ends it."""
+        self._take_in()  # what has been is nothing new to who follows from now on
         queue: asyncio.Queue[Entry | None] = asyncio.Queue(_QUEUED)
         self._followers.add(queue)
         return queue
@@ -245,14 +307,36 @@ class Journal:
         self._followers.clear()
 
 
+def _no_events(change: ConnectionChange) -> Sequence[Any]:
+    """Raise none."""
+    del change
+    return ()
+
+
+def _change_of(raised: Any) -> Any:
+    """Return the change that raised something: what is one of a request's steps was caused by it.
+
+    That is told by identity first, and equal ones are as good.
+    """
+    return raised if type(raised) is ConnectionChange else getattr(raised.what, "change", None)
+
+
+def _size_of(row: Row) -> int:
+    """Return the bytes that a request is taken to have."""
+    return _OVERHEAD + len(row[_CONTENT] or b"") + len(row[_ANSWER] or b"")
+
+
 def _plain(row: Row) -> Row:
-    """Return an exchange as a plain tuple, with tuples for its sequences."""
+    """Return an exchange as a plain tuple, with tuples for its sequences, and no long answer."""
     exchange = Exchange._make(row)
+    answer = exchange.answer
     return tuple(
         exchange._replace(
             headers=tuple(exchange.headers),
             answer_headers=tuple(exchange.answer_headers),
             steps=tuple(exchange.steps),
+            answer=beginning_of(answer),
+            is_cut=exchange.is_cut or (answer is not None and len(answer) > ANSWER),
         )
     )
 

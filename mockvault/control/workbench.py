@@ -52,6 +52,9 @@ class World:
 class Workbench:
     """The powers over one application. Nothing of another can be reached through it."""
 
+    hears_at_once = False
+    """Whether events are raised as connections change, though nobody is subscribed to any."""
+
     def __init__(
         self,
         vault: Vault,
@@ -73,7 +76,9 @@ class Workbench:
             self.time.handlers[kind] = self.webhooks.fire
         self.time.handlers[FAULT_EXPIRY] = self._end_fault
         self.time.handlers[TOKEN] = self._refresh
-        surroundings.listeners += [self.webhooks.hear, self._watch]
+        self.journal.events_of = self.webhooks.raise_events
+        self.webhooks.catch_up = self.journal.settle
+        surroundings.listeners.append(self._heard)
         for said in vault.application.webhooks:
             self.webhooks.subscribe(**said, source="fixture")
         self._first = self._as_world(vault.beginning)
@@ -171,12 +176,20 @@ class Workbench:
             self.journal.put(kind, what)
             self.time.did(attempt_effect(what))
 
-    def _watch(self, change: ConnectionChange) -> None:
-        """See to the connection's token when it is about to end."""
+    def _heard(self, change: ConnectionChange) -> None:
+        """Have the events of a change raised, and see to a token that is about to end.
+
+        They wait until somebody looks, where nobody is to be told of them at once.
+        """
+        if self.hears_at_once or self.webhooks.subscriptions or self.time.is_advancing:
+            self.webhooks.hear(change)
+        else:
+            self.journal.put_change(change)
         connection = change.after
-        token = None if connection is None else connection.token
-        if connection is not None and token is not None and token.expires_in is not None:
-            self._see_to(f"{connection.id} of {connection.consumer_id}", due_at(token))
+        if connection is not None:
+            token = connection.token
+            if token is not None and token.expires_in is not None:
+                self._see_to(f"{connection.id} of {connection.consumer_id}", due_at(token))
 
     def _see_to(self, subject: str, due: int) -> None:
         timers = self.vault.surroundings.timers
@@ -243,6 +256,8 @@ class Workbenches:
         self.close(vault.application.id)
         workbench = self._make(vault, clock, self._equipment, self._changed)
         self._benches[vault.application.id] = workbench
+        if self._tell is None:
+            vault.put_down = workbench.journal.put_request
         return workbench
 
     def find(self, application_id: str) -> Workbench | None:

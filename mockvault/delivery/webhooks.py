@@ -8,7 +8,7 @@ its events in order, one at a time (spec/decisions/0402).
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from random import Random
@@ -81,7 +81,9 @@ class Webhooks:
         self._event_seed = f"{self._seed}/events"
         self.subscriptions: dict[str, Subscription] = {}
         self.deliveries: dict[int, Delivery] = {}
-        self.events: deque[RaisedEvent] = deque(maxlen=CAPACITY)
+        self._events: deque[RaisedEvent] = deque(maxlen=CAPACITY)
+        self.catch_up: Callable[[], None] = _nothing
+        """Has the events raised of what has changed: called before they are looked at."""
         self.evicted_deliveries = 0
         self.lost_deliveries = 0
         self._over: deque[int] = deque()
@@ -93,21 +95,37 @@ class Webhooks:
     @property
     def raised(self) -> int:
         """How many events there have been."""
+        self.catch_up()
         return self._sequence
+
+    @property
+    def events(self) -> "deque[RaisedEvent]":
+        """The latest events, oldest first."""
+        self.catch_up()
+        return self._events
 
     # hearing
 
     def hear(self, change: ConnectionChange) -> None:
         """Raise the events of a change and put each into the outbox for who asked for it."""
-        for event_type in events_of(change):
-            self._sequence = sequence = self._sequence + 1
-            event = made(RaisedEvent, (sequence, self._event_seed, event_type, change))
-            self.events.append(event)
+        self.catch_up()
+        for event in self.raise_events(change):
             self._tell("event", event)
-            if self.subscriptions:
-                for subscription in tuple(self.subscriptions.values()):
-                    if subscription.takes(event_type):
-                        self._accept(subscription, event)
+            for subscription in tuple(self.subscriptions.values()):
+                if subscription.takes(event.type):
+                    self._accept(subscription, event)
+
+    def raise_events(self, change: ConnectionChange) -> Sequence[RaisedEvent]:
+        """Return the events of a change, which nobody is told of by this."""
+        events, seed, sequence = self._events, self._event_seed, self._sequence
+        raised = []
+        for event_type in events_of(change):
+            sequence += 1
+            event = made(RaisedEvent, (sequence, seed, event_type, change))
+            events.append(event)
+            raised.append(event)
+        self._sequence = sequence
+        return raised
 
     def _accept(self, subscription: Subscription, event: RaisedEvent) -> None:
         now = self._vault.now()
@@ -446,13 +464,14 @@ class Webhooks:
 
     def snapshot(self) -> OutboxSnapshot:
         """Return everything as it is now; what is on its way counts as not yet sent."""
+        self.catch_up()
         return OutboxSnapshot(
             self._sequence,
             self._numbers,
             self._made,
             self.subscriptions.copy(),
             self.deliveries.copy(),
-            tuple(self.events),
+            tuple(self._events),
             self._held.copy(),
         )
 
@@ -461,6 +480,7 @@ class Webhooks:
         listening = {
             each.id: each for each in self.subscriptions.values() if each.source == "listen"
         }
+        self.catch_up()
         self.cancel()
         self._sequence, self._numbers, self._made = (
             snapshot.sequence,
@@ -469,7 +489,7 @@ class Webhooks:
         )
         self.subscriptions = {**snapshot.subscriptions, **listening}
         self.deliveries = snapshot.deliveries.copy()
-        self.events = deque(snapshot.events, maxlen=CAPACITY)
+        self._events = deque(snapshot.events, maxlen=CAPACITY)
         self._held = snapshot.held.copy()
         self._over = deque(each.number for each in self.deliveries.values() if each.is_over)
         held = {number for numbers in self._held.values() for number in numbers}
@@ -494,3 +514,7 @@ class Webhooks:
         for worker in workers.values():
             with suppress(RuntimeError):  # its loop is closed
                 worker.cancel()
+
+
+def _nothing() -> None:
+    """Nothing has changed that was not heard at once."""

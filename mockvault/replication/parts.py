@@ -276,22 +276,20 @@ class RecordedJournal(Journal):
 
     def put_request(self, told: Row) -> None:
         """Put down a request with its answer, and what it raised on the way after it."""
-        turns = self._turns
-        turns.enter()
-        place, number = len(turns.changes), self._number + 1
+        self._turns.enter()
         super().put_request(told)
-        row = self._entries[number - self._number - 1]
-        turns.changes.insert(place, (self._id, "row", (row,)))
+        self._take_in()
 
-    def flush(self, cause: int | None = None, steps: Any = (), at: int | None = None) -> None:
-        """Put down what waits."""
-        waiting = len(self._pending)
-        if waiting:
-            self._turns.enter()
-            super().flush(cause, steps, at)
-            self._turns.changes += [
-                (self._id, "row", (self._entries[place],)) for place in range(-waiting, 0)
-            ]
+    def _take_in(self) -> None:
+        """Make entries of what is new."""
+        if not self._new:
+            return
+        self._turns.enter()
+        before = self._number
+        super()._take_in()
+        self._turns.changes += [
+            (self._id, "row", (self._entries[place],)) for place in range(before - self._number, 0)
+        ]
 
     def clear(self) -> None:
         """Forget every entry."""
@@ -367,7 +365,7 @@ class RecordedWebhooks(Webhooks):
         super().hear(change)
         raised = self._sequence - before
         if raised:
-            events = [self.events[place] for place in range(-raised, 0)]
+            events = [self._events[place] for place in range(-raised, 0)]
             self._turns.touched.add(self._id)
             self._turns.changes.append((self._id, "events", (self._sequence, events)))
 
@@ -394,7 +392,7 @@ class RecordedWebhooks(Webhooks):
     def follow_events(self, sequence: int, events: list[RaisedEvent]) -> None:
         """Know events that were raised elsewhere."""
         self._sequence = sequence
-        self.events.extend(events)
+        self._events.extend(events)
 
     def follow_delivery(self, delivery: Delivery) -> None:
         """Know how far a delivery is."""
@@ -477,6 +475,7 @@ class RecordedWorkbench(Workbench):
     timers: RecordedTimers
     _ids: int
     _clock: ClockState
+    hears_at_once = True
     _faults: FaultsSnapshot
     _preferences: dict[str, Preference]
     _standing: tuple[Any, ...]

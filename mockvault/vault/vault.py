@@ -41,6 +41,8 @@ class Vault:
         self.shown = Kept()
         self.request_id: Callable[[], str] = surroundings.ids.uuid
         """Gives the id of a call, under which it is logged."""
+        self.put_down: Callable[[tuple[Any, ...]], None] | None = None
+        """Puts a request down in the application's journal, where nobody else is told of it."""
 
     def now(self) -> int:
         """Return the time on the application's clock."""

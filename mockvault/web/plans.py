@@ -22,7 +22,7 @@ from mockvault.web.asking import Call, Head, Known, Way
 from mockvault.web.caller import Caller
 from mockvault.web.judgement import Judge
 from mockvault.web.receiving import BodyTooLarge, BodyTooSlow, ClientGone, read_body
-from mockvault.web.recording import Record
+from mockvault.web.recording import ANSWER, Record, beginning_of
 from mockvault.web.replies import (
     Header,
     Reply,
@@ -310,7 +310,8 @@ class Plan:
         """Log the call as its consumer's, and put it down in the journal."""
         vault, consumer_id, way, now = call.vault, call.consumer_id, call.way, 0
         elapsed = (perf_counter() - call.started) * 1000
-        status, error = reply.status, reply.error
+        status, error, answer = reply.status, reply.error, reply.content
+        is_cut = answer is not None and len(answer) > ANSWER
         method, path, operation_id = way.method, way.path, self._operation_id
         steps: tuple[Any, ...] = ()
         application_id = ""
@@ -342,7 +343,8 @@ class Plan:
                         call.client,
                     )
                 )
-        self._service.record(
+        record = self._service.record if vault is None else vault.put_down or self._service.record
+        record(
             (  # an Exchange, without its names
                 method,
                 path,
@@ -361,8 +363,8 @@ class Plan:
                 steps,
                 call.fault,
                 now,
-                reply.content,
-                False,
+                beginning_of(answer) if is_cut else answer,
+                is_cut,
             )
         )
 

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple, TextIO
 
 from mockvault.json_text import dumps
@@ -58,8 +59,23 @@ class Exchange(NamedTuple):
 Row = tuple[Any, ...]
 """The fields of an Exchange in their order, without their names: what is made at every request.
 
-One that is no Exchange but a plain tuple has tuples for its sequences.
+One that is no Exchange but a plain tuple has tuples for its sequences, and of a long answer the
+beginning alone.
 """
+
+ANSWER = 8 * 1024
+"""Bytes that are kept of one answer."""
+
+
+@lru_cache(maxsize=4)  # lists are asked for again and again: of the same answer, the same beginning
+def _cut(answer: bytes) -> bytes:
+    return bytes(answer[:ANSWER])
+
+
+def beginning_of(answer: bytes | None) -> bytes | None:
+    """Return what is kept of an answer: all of it, or the beginning of one that is long."""
+    return answer if answer is None or len(answer) <= ANSWER else _cut(answer)
+
 
 Record = Callable[[Row], None]
 Tell = Callable[[Exchange], None]

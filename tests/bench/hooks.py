@@ -31,6 +31,7 @@ def without_hooks() -> Direct:
         plan._service = replace(plan._service, record=_nothing, meddler=None)
     for vault in direct.app.applications:
         vault.surroundings.listeners.clear()
+        vault.put_down = _nothing
     return direct
 
 

@@ -41,7 +41,7 @@ READ_ONLY: dict[type, set[str]] = {
 """What of each part changes nothing that another worker has to know."""
 BY_THE_WORKBENCH = {(MemoryStore, "restore"), (Timers, "restore"), (Timers, "clear")}
 """What is put down by a step of the workbench that it is a part of."""
-BY_OTHERS = {(Journal, "put"), (Journal, "put_later"), (Journal, "settle")}
+BY_OTHERS = {(Journal, name) for name in ("put", "put_change", "put_later", "settle")}
 """What comes down to another method, which puts it down."""
 
 
