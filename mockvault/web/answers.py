@@ -56,7 +56,7 @@ class AnswerJudge:
 
         False leaves open whether it breaks anything.
         """
-        plan = self._plan(status)
+        plan = self._plans.get(status) or self._plan(status)
         return plan is not None and plan.is_plainly_valid(content)
 
     def proves(self, status: int, parts: Parts) -> bool:
@@ -110,16 +110,19 @@ class _Plan:
             self._required.append("location")
         pointer = self._media_types.get("application/json")
         self._marks = schemas.marks(pointer) if pointer else None
-        self._is_valid = schemas.validator(pointer).is_valid if pointer else None
-        self.data = (
-            data_of(schemas, pointer, status)
+        self._is_valid = (
+            schemas.validator(pointer).is_valid
             if pointer and self._marks is None and not self._required
             else None
+        )
+        """Tells whether a body is right, where nothing else is asked of the answer."""
+        self.data = (
+            data_of(schemas, pointer, status) if pointer and self._is_valid is not None else None
         )
 
     def is_plainly_valid(self, content: bytes) -> bool:
         """Tell whether the answer is JSON that obeys its schema, where nothing else is asked."""
-        if self._is_valid is None or self._marks is not None or self._required:
+        if self._is_valid is None:
             return False
         try:
             return self._is_valid(orjson.loads(content))

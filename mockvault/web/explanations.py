@@ -5,7 +5,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 
-from jsonschema_rs import ValidationError, ValidationErrorKind
+from jsonschema_rs import Draft4Validator, ValidationError, ValidationErrorKind
 
 from mockvault.contract import escape, pointer_of, tokens_of
 from mockvault.domain.entities import made
@@ -87,7 +87,7 @@ class Explainer:
         self._place = lru_cache(maxsize=4096)(schemas.place)
         self._rule = lru_cache(maxsize=4096)(self._ruled)
         self._tellings: dict[tuple[Any, ...], _Telling] = {}
-        self._known: dict[str, dict[tuple[str, str], _Telling]] = {}
+        self._known: dict[str, dict[tuple[str | None, str], _Telling]] = {}
         """By the schema that was broken: tellings by the addresses of a rule and of a value."""
 
     def explain(
@@ -100,7 +100,7 @@ class Explainer:
         """
         validator = self.schemas.validator(pointer)
         if size is not None and size <= MANY and not base:
-            known = self._told_again(pointer, value)
+            known = self._told_again(pointer, validator, value)
             if known is not None:
                 return known
         part = value
@@ -117,7 +117,9 @@ class Explainer:
                 return told[:MOST]
         return told
 
-    def _told_again(self, pointer: str, value: Any) -> list[Violation] | None:
+    def _told_again(
+        self, pointer: str, validator: Draft4Validator, value: Any
+    ) -> list[Violation] | None:
         """Return what is told of a value whose errors have all been told before of others.
 
         None where one of them has not: it is found out in another way, which takes twice the time.
@@ -126,8 +128,8 @@ class Explainer:
         if known is None:
             return None
         told: list[Violation] = []
-        for error in self.schemas.validator(pointer).evaluate(value).errors():
-            telling = known.get((error["absoluteKeywordLocation"] or "", error["instanceLocation"]))
+        for error in validator.evaluate(value).errors():
+            telling = known.get((error["absoluteKeywordLocation"], error["instanceLocation"]))
             if telling is None or len(told) == MOST:
                 return None
             node = value

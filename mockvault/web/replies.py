@@ -122,23 +122,20 @@ def refused(reason: VaultError) -> Reply:
 
 def invalid(violations: Sequence[Violation]) -> Reply:
     """Answer 400 with every violation of the request."""
-    locations = [violation.location for violation in violations]
-    return refusal(
-        400,
-        "RequestHeadersValidationError" if "header" in locations else "RequestValidationError",
-        "Invalid Params",
-        violations_detail(violations),
-        told=told_of(violations),
-    )
+    of_headers = "header" in [violation.location for violation in violations]
+    type_name = "RequestHeadersValidationError" if of_headers else "RequestValidationError"
+    detail = violations_detail(violations)
+    return refusal(400, type_name, "Invalid Params", detail, told=told_of(violations))
 
 
 def violations_detail(violations: Sequence[Violation]) -> dict[str, Any]:
     """Return the detail that lists violations, and names what is missing as the contract does."""
-    detail: dict[str, Any] = {"violations": [violation.as_json() for violation in violations]}
+    listed = [violation.as_json() for violation in violations]
+    detail: dict[str, Any] = {"violations": listed}
     missing = [
-        {pointer.rpartition("/")[2]: "required"}
-        for _, pointer, keyword, _, _, _, _, _ in violations
-        if keyword == "required" and pointer
+        {told["pointer"].rpartition("/")[2]: "required"}
+        for told in listed
+        if told["keyword"] == "required" and told["pointer"]
     ]
     if missing:
         detail["missing"] = missing

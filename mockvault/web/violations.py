@@ -92,9 +92,9 @@ def shown(value: Any, path: Iterable[str | int] = ()) -> Any:
         return "object"
     if isinstance(value, list):
         return f"array of {len(value)}"
-    if is_secret(path):
+    if path and is_secret(path):
         return type_name(value)
-    if isinstance(value, str):
+    if isinstance(value, str) and len(value) > SHOWN:
         return cut(value)
     return value
 
