@@ -108,7 +108,7 @@ def connection_answer(vault: Vault, held: Held, consumer_id: str | None, base_ur
     if token is not None and token.expires_in is not None:
         until = min(until, due_at(token))
     shown = (revision, moment, until, connection, generation, standing, text)
-    vault.shown.keep(key, shown, len(text.content))
+    vault.shown.keep(key, shown, len(text.content) + len(standing) // 2)
     return text
 
 
