@@ -56,9 +56,9 @@ STEPS = (
     Step(
         "protocol",
         "mockvault.protocol:VaultProtocol.data_received",
-        "The line and the block of headers are looked up as bytes. Known ones mean what they meant"
-        " before; others go through llhttp and are kept where they are plain. With the request"
-        " whole, it is answered here, without a task; else it goes uvicorn's way.",
+        "Line and headers are looked up as bytes, together, then each. Known ones mean what they"
+        " meant before; others go through llhttp and are kept where they are plain. With the"
+        " request whole, it is answered here, without a task; else it goes uvicorn's way.",
     ),
     Step(
         "way",
@@ -84,7 +84,7 @@ STEPS = (
     ),
     Step(
         "judgement",
-        "mockvault.web.plans:Plan._body_of",
+        "mockvault.web.judgement:Judge.judge_body",
         "The body is judged each time: read strictly as JSON, then by validators compiled from the"
         " contract.",
     ),
@@ -112,8 +112,9 @@ STEPS = (
     ),
     Step(
         "journal",
-        "mockvault.control.workbench:Workbenches.record",
-        "The exchange is put down in the journal of its application, with what it changed.",
+        "mockvault.control.journal:Journal.put_request",
+        "The exchange is put down in the journal of its application, with what it changed; numbers"
+        " and events are worked out when somebody looks.",
     ),
     Step(
         "writing",
