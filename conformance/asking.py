@@ -9,6 +9,7 @@ import click
 from conformance import profiles
 from conformance.laws import LAWS
 from conformance.target import Application
+from conformance.verdicts import AT_LEAST
 
 _KEY_FILE = click.Path(exists=True, dir_okay=False)
 
@@ -34,8 +35,17 @@ def credentials(command: click.decorators.FC) -> click.decorators.FC:
 
 
 def accepting(command: click.decorators.FC) -> click.decorators.FC:
-    """Give a command the options of what is known to fail, and of what counts as a failure."""
+    """Give a command the options of what is known to fail, and of what makes a verdict."""
     for option in (
+        click.option(
+            "--at-least",
+            type=click.FloatRange(0, 100),
+            default=AT_LEAST,
+            show_default=True,
+            metavar="PERCENT",
+            help="How many of the laws that could be judged have to be, before a run that was cut"
+            " short may conform; below that it is undecided.",
+        ),
         click.option(
             "--strict",
             is_flag=True,

@@ -46,7 +46,7 @@ from conformance.target import (
     TargetUnreachable,
 )
 
-CONFORMS, FAILS, USAGE, UNJUDGED, STOPPED = 0, 1, 2, 3, 130
+CONFORMS, FAILS, USAGE, UNJUDGED, UNDECIDED, STOPPED = 0, 1, 2, 3, 75, 130
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -105,9 +105,10 @@ def run(url: str, **options: object) -> None:
     """Judge the deployment at URL.
 
     Exit codes: 0 it conforms, 1 it does not, 2 usage, 3 nothing could be judged: no answer,
-    credentials refused, or not one law of those that were asked for; 70 the tester broke; 130
-    stopped by ^C or SIGTERM. The verdict of a run that is stopped, or whose time is spent, is on
-    what it has judged, and says that it is partial.
+    credentials refused, or not one law of those that were asked for; 70 the tester broke; 75
+    undecided: no failure was found, and time or requests were spent before enough was judged
+    (--at-least); 130 stopped by ^C or SIGTERM. The verdict of a run that is stopped, or whose time
+    is spent, is on what it has judged, and says that it is partial.
     """
     plan = _plan(address(url), options)
     if options["dry_run"]:
@@ -123,7 +124,11 @@ def run(url: str, **options: object) -> None:
     runner = Run(plan)
     seen: list[RunEvent] = []
     quiet = bool(options["quiet"])
-    runner.listen(console.Console(runner.target, sys.stdout, quiet=quiet, folder=where or FOLDER))
+    runner.listen(
+        console.Console(
+            runner.target, sys.stdout, quiet=quiet, folder=where or FOLDER, page=_page(where)
+        )
+    )
     runner.listen(seen.append)
     runner.first = folder.failed_before(where or FOLDER)
     if where is not None:
@@ -140,6 +145,10 @@ def run(url: str, **options: object) -> None:
         elif ended.causes or runner.first:
             folder.record(FOLDER, ended, runner.target, keep=bool(plan.phases))
     sys.exit(_exit_code(ended))
+
+
+def _page(where: Path | None) -> Path | None:
+    return where / "report.html" if where else None
 
 
 def _executed(runner: Run, seen: Sequence[RunEvent], where: Path | None) -> RunFinished:
@@ -182,7 +191,8 @@ def _stopped_by_signals() -> Iterator[None]:
 def _exit_code(ended: RunFinished) -> int:
     if ended.outcome == "interrupted":
         return UNJUDGED if "went away" in ended.partial else STOPPED
-    return {"conforms": CONFORMS, "fails": FAILS}.get(ended.outcome, UNJUDGED)
+    codes = {"conforms": CONFORMS, "fails": FAILS, "undecided": UNDECIDED}
+    return codes.get(ended.outcome, UNJUDGED)
 
 
 def _kept(where: Path | None, options: dict[str, object]) -> resuming.Kept | None:
@@ -267,6 +277,7 @@ def _plan(url: str, options: dict[str, object]) -> Plan:
         strict=bool(options["strict"]),
         stop_first=bool(options["stop_first"]),
         rounds=profile.rounds and not only,
+        at_least=float(str(options["at_least"])),
     )
 
 
@@ -348,8 +359,8 @@ def _print_plan(plan: Plan) -> None:
 def merge(folders: Sequence[Path], report_dir: Path | None, **options: object) -> None:
     """Give one verdict on the shards of a run, each by its --report-dir, and send nothing.
 
-    Exit codes: 0 it conforms, 1 it does not, 2 usage, 3 a shard is missing or was not finished and
-    no other has found a failure.
+    Exit codes: 0 it conforms, 1 it does not, 2 usage, 3 nothing could be judged, 75 undecided: no
+    failure was found, and a shard is missing, was stopped, or judged too little (--at-least).
     """
     try:
         whole = merging.merged(folders)
@@ -359,9 +370,12 @@ def merge(folders: Sequence[Path], report_dir: Path | None, **options: object) -
     runner.target.secrets.take_over(whole.placeholders)
     runner.go_on_from(whole.former)
     seen: list[RunEvent] = []
-    runner.listen(console.Console(runner.target, sys.stdout, quiet=True, folder=report_dir))
+    told = console.Console(
+        runner.target, sys.stdout, quiet=True, folder=report_dir, page=_page(report_dir)
+    )
+    runner.listen(told)
     runner.listen(seen.append)
-    ended = runner.conclude(whole.lacking)
+    ended = runner.conclude(whole.lacking, whole.spent)
     if report_dir is not None:
         folder.write(report_dir, seen, runner.target)
     sys.exit(_exit_code(ended))
@@ -388,6 +402,7 @@ def _merged_plan(whole: merging.Merged, options: dict[str, object]) -> Plan:
         asked=whole.options,
         waivers=accepted,
         strict=bool(options["strict"]),
+        at_least=float(str(options["at_least"])),
     )
 
 

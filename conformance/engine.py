@@ -19,6 +19,7 @@ from conformance.failures import Exchange, Failure
 from conformance.laws.world import Connector
 from conformance.phases import PHASES, Context, robustness, sent
 from conformance.phases.promises import FURTHER, known
+from conformance.phases.registry import everything
 from conformance.profiles import Profile
 from conformance.run_events import (
     CaseJudged,
@@ -48,6 +49,9 @@ BY_CHANCE = frozenset({"laws", "turned", "coverage", "stateful", "fuzzing", "lin
 # What is shared out among shards as the laws are.
 BY_LAW = frozenset({"laws", "turned"})
 
+# How many a law sends on the average, a few of them hundreds.
+_REQUESTS_A_LAW = 24
+
 
 @dataclass
 class Plan:
@@ -75,6 +79,7 @@ class Plan:
     stop_first: bool = False
     units: frozenset[str] | None = None
     rounds: bool = False
+    at_least: float = verdicts.AT_LEAST
 
     @property
     def prefix(self) -> str:
@@ -136,7 +141,7 @@ class Run:
         self._done: set[tuple[int, str, str]] = set()
         self._untold: list[Failure] = []
         self._lock = threading.RLock()
-        self._started = time.perf_counter()
+        self._started = self._looked = time.perf_counter()
         self._counted: dict[str, int] = {}
         self._cleaned: dict[str, int] = {}
 
@@ -189,6 +194,7 @@ class Run:
             self._sweep_left()
             self.target.deadline = deadline
             self.watch()
+            self._looked = time.perf_counter()
             self._begin(self._opening())
             self._rounds(phases)
         except KeyboardInterrupt as stop:
@@ -210,16 +216,18 @@ class Run:
             raise self._crash
         return ended
 
-    def conclude(self, partial: str) -> RunFinished:
+    def conclude(self, missing: str, spent: str = "") -> RunFinished:
         """Return the verdict on what was taken over, and judge nothing more.
 
-        `partial` says what is missing of it.
+        `missing` says what keeps it from being good, `spent` what its runs had no time for.
         """
         self._begin(replace(self._opening(), taken_over=0))
+        partial = ", ".join(told for told in (missing, spent) if told)
+        self.target.spent = partial
         ended = self._verdict("")
-        if partial and ended.outcome == "conforms":
-            ended = replace(ended, outcome="not judged")
-        self._emit(ended := replace(ended, partial=partial))
+        if missing and ended.outcome in {"conforms", "undecided"}:
+            ended = replace(ended, outcome="undecided", lacking=missing)
+        self._emit(ended)
         return ended
 
     def _end(self, stopped: str) -> None:
@@ -307,6 +315,14 @@ class Run:
                 return False
         self._emit(PhaseFinished(name, done, time.perf_counter() - begun))
         return True
+
+    def _asked(self) -> set[str]:
+        """Return the units that this run is to judge, whether it has come to them or not."""
+        plan, asked = self.plan, set[str]()
+        for name in plan.phases or plan.profile.phases:
+            context = self._sharded(replace(self.context(name), wanted=everything), name)
+            asked.update(filter(context.wanted, PHASES[name].units(context)))
+        return asked
 
     def _sharded(self, context: Context, name: str) -> Context:
         """Leave to the other shards what is theirs; laws are shared out where they are chosen."""
@@ -471,14 +487,22 @@ class Run:
         lasting = [c for c in waived if plan.waivers.knows(c.failure)]
         areas = verdicts.areas(causes, self.cases, self.judge.judged)
         spent = self.target.spent if self._round == 1 else ""
+        is_cut = bool(stopped or spent or plan.stop_first)
+        far = verdicts.reach(self._asked(), self.cases, is_cut=is_cut)
+        lacking = far.lacks(plan.at_least)
+        outcome = verdicts.outcome(causes, self.cases, self.failures, lacking)
         return RunFinished(
-            "interrupted" if stopped else verdicts.outcome(causes, self.cases, self.failures),
+            "interrupted" if stopped else outcome,
             verdicts.level(areas, self.cases),
             areas,
             tuple(causes),
             tuple(verdicts.causes(shoulds)),
             tuple(waived),
-            (*plan.waivers.notes(known(), self._judged()), *self._beyond()),
+            (
+                *plan.waivers.notes(known(), self._judged()),
+                *self._beyond(),
+                *self._slowness(spent, far),
+            ),
             verdicts.not_judged(self.cases),
             {
                 **verdicts.coverage(self.target, self.cases),
@@ -491,6 +515,7 @@ class Run:
             plan.seed,
             dict(self._cleaned),
             stopped or spent,
+            lacking if outcome == "undecided" and not stopped else "",
             tuple(sorted({c.failure.key for c in [*causes, *lasting]})),
         )
 
@@ -500,6 +525,20 @@ class Run:
         if not self.plan.profile.may_write and not self.plan.consumer:
             told.append("a run that only reads judges next to nothing without --consumer ID")
         return told
+
+    def _slowness(self, spent: str, far: verdicts.Reach) -> list[str]:
+        """Tell what a run that came to its end waited for, and what would be enough."""
+        if not spent or not far.judged or far.judged == far.possible or self._former.cases:
+            return []
+        took, looked = time.perf_counter() - self._started, self._looked - self._started
+        sent, needed = self.target.requests, float(far.possible * _REQUESTS_A_LAW)
+        needed = max(needed, sent * far.possible / far.judged)  # the first laws are the small ones
+        waited = sorted(self.target.waited.items(), key=lambda row: -row[1])
+        waits = [f"{seconds:.0f} s for {what}" for what, seconds in waited if seconds >= 1]
+        told = [f"of {took:.0f} s it waited {', '.join(waits)}"] if waits else []
+        seconds = _roundly(looked + (took - looked) * needed / sent)
+        enough = f"--max-time {seconds} --max-requests {_roundly(needed)}"
+        return ["; ".join([*told, f"at this pace {enough} may do"])]
 
     def _judged(self) -> set[str]:
         """Return the ids of what was judged: laws, checks, and the promises of other phases."""
@@ -512,6 +551,12 @@ class Run:
     def _emit(self, event: RunEvent) -> None:
         for listener in self._listeners:
             listener(event)
+
+
+def _roundly(number: float) -> int:
+    """Return a number of two digits and noughts that is no less."""
+    unit = 10 ** max(0, len(str(int(number))) - 2)
+    return int(-(-number // unit) * unit)
 
 
 def run_id_for(seed: int, *, fresh: bool = True) -> str:

@@ -22,7 +22,10 @@ class Unmergeable(Exception):
 
 @dataclass(frozen=True)
 class Merged:
-    """What all shards were asked and judged, and what is missing of them, in words."""
+    """What all shards were asked and judged.
+
+    `lacking` says which are missing or were stopped, `spent` which had no more time or requests.
+    """
 
     asked: Mapping[str, Any]
     former: Former
@@ -30,6 +33,7 @@ class Merged:
     options: tuple[str, ...]
     placeholders: frozenset[str]
     lacking: str
+    spent: str
 
 
 def merged(folders: Iterable[Path]) -> Merged:
@@ -52,6 +56,11 @@ def merged(folders: Iterable[Path]) -> Merged:
         runs[0].options,
         frozenset().union(*(each.placeholders for each in runs)),
         _lacking(kept),
+        ", ".join(
+            f"shard {each.asked['shard'][0]}/{each.asked['shard'][1]}: {each.spent}"
+            for each in runs
+            if each.spent
+        ),
     )
 
 
@@ -84,7 +93,7 @@ def _lacking(kept: Mapping[Path, Kept]) -> str:
     told += [
         f"shard {part}/{of} was not finished"
         for part, folder in sorted(places.items())
-        if not kept[folder].is_whole
+        if not kept[folder].is_whole and not kept[folder].spent
     ]
     return ", ".join(told)
 

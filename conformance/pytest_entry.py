@@ -28,6 +28,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="default: quick on loopback, live elsewhere",
     )
     group.addoption("--conformance-seed", type=int, default=1, help="the same seed, the same cases")
+    group.addoption(
+        "--conformance-max-requests", type=int, help="send no more, each worker (xdist) for itself"
+    )
+    group.addoption(
+        "--conformance-at-least",
+        type=float,
+        default=90.0,
+        metavar="PERCENT",
+        help="how many of the laws that could be judged have to be, where requests are spent before"
+        " all are; below that the session ends with 75 (default: 90)",
+    )
     group.addoption("--conformance-allow-writes", action="store_true", help="let a live run write")
     group.addoption("--conformance-consumer", help="a consumer of yours that reads may use")
 

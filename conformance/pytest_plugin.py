@@ -1,6 +1,6 @@
 """Conformance as a pytest session: a test for each law, operation and phase, and check."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,20 @@ from conformance.asking import address
 from conformance.checks import CHECKS
 from conformance.engine import Plan, Run, run_id_for
 from conformance.failures import Failure
+from conformance.laws import LAWS
 from conformance.phases import PHASES
-from conformance.phases.laws import chosen, judge
+from conformance.phases.laws import chosen
+from conformance.phases.registry import ENDED
 from conformance.preflight import Unjudgeable
 from conformance.run_events import CaseJudged
-from conformance.target import Application, HttpTransport
+from conformance.target import Application, BudgetSpent, HttpTransport
+from conformance.verdicts import Reach
 
 RUN = pytest.StashKey[Run]()
-# The exit code of a session that could judge nothing.
-UNJUDGED = 3
+# The exit codes of a session that could judge nothing, and of one that judged too little.
+UNJUDGED, UNDECIDED = 3, 75
+# What the report of a test says that judges a law.
+_LAW = ("conformance", "law")
 
 
 class Broken(Exception):
@@ -46,6 +51,8 @@ class Case(pytest.Item):
     def __init__(self, *, phase: str, unit: str, **more: Any) -> None:
         super().__init__(**more)
         self.phase, self.unit = phase, unit
+        if unit in LAWS:
+            self.user_properties.append(_LAW)
 
     def runtest(self) -> None:
         """Judge, and fail or skip as the verdict says."""
@@ -58,12 +65,8 @@ class Case(pytest.Item):
                 pytest.skip("no answer was judged")
             return
         known = {f.key for f in run.failures}
-        if self.phase == "laws":
-            (law,) = chosen((self.unit,))
-            cases = [judge(law, run.target, run.plan.seed, run.catalogue).case]
-        else:
-            context = replace(run.context(self.phase), wanted=self.unit.__eq__)
-            cases = list(PHASES[self.phase].run(context))
+        context = replace(run.context(self.phase), wanted=self.unit.__eq__)
+        cases = list(PHASES[self.phase].run(context))
         # Another worker may run the test of a check: what is found here is told here then.
         alone = hasattr(self.config, "workerinput")
         found = [f for f in run.failures if f.key not in known] if alone else []
@@ -107,6 +110,8 @@ def _plan(config: pytest.Config) -> Run:
         url,
         allow_writes=bool(option("--conformance-allow-writes")),
     )
+    if most := option("--conformance-max-requests"):
+        profile = replace(profile, max_requests=int(str(most)))
     seed = int(str(option("--conformance-seed")))
     consumer = option("--conformance-consumer")
     run_id = run_id_for(seed)
@@ -132,7 +137,7 @@ def _run(config: pytest.Config) -> Run:
     if not run.catalogue and not run.target.requests:
         try:
             run.preflight()
-        except Unjudgeable as why:
+        except (Unjudgeable, BudgetSpent) as why:
             pytest.exit(str(why), UNJUDGED)
         run.watch()
     return run
@@ -155,12 +160,28 @@ def pytest_collection_modifyitems(
     )
 
 
+def _reach(stats: Mapping[str, Sequence[Any]]) -> Reach:
+    """Return how many of the laws that could be judged were, by the reports of all workers."""
+    judged = sum(_LAW in r.user_properties for r in stats.get("passed", ()))
+    late = f"not judged: {ENDED}"
+    cut = sum(
+        _LAW in r.user_properties and late in str(r.longrepr) for r in stats.get("skipped", ())
+    )
+    return Reach(judged, judged + cut)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Remove what the run made, and end with 3 where every test was skipped."""
+    """Remove what the run made; end with 3 where all was skipped, with 75 where too much was."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    outcomes = {name for name, told in reporter.stats.items() if told} if reporter else set()
+    stats: dict[str, list[Any]] = reporter.stats if reporter else {}
+    outcomes = {name for name, told in stats.items() if told}
     if outcomes and outcomes <= {"skipped", "deselected", "warnings", ""}:
         session.exitstatus = UNJUDGED
+    elif lacking := _reach(stats).lacks(session.config.getoption("--conformance-at-least")):
+        if session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = UNDECIDED
+        if reporter:
+            reporter.write_line(f"undecided: {lacking}")
     run = session.config.stash.get(RUN, None)
     if run is not None:
         run.clean()

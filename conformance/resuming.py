@@ -29,14 +29,16 @@ class Unresumable(Exception):
 class Kept:
     """What the file of a run tells: what it was asked, what it judged, and what it left behind.
 
-    `capabilities` are what it found out of the deployment, `options` those that a law needs again;
-    `placeholders` are the names of the secrets for which a placeholder stands in what was sent.
+    `spent` says of what a run had no more that ended by its budget. `capabilities` are what it
+    found out of the deployment, `options` those that a law needs again; `placeholders` are the
+    names of the secrets for which a placeholder stands in what was sent.
     """
 
     asked: Mapping[str, Any]
     former: Former
     sittings: tuple[str, ...]
     is_whole: bool
+    spent: str
     capabilities: Mapping[str, str]
     options: tuple[str, ...]
     placeholders: frozenset[str]
@@ -175,6 +177,7 @@ def _kept(rows: list[dict[str, Any]], placeholders: frozenset[str]) -> Kept:
         former,
         tuple(s for s in sittings if s not in cleaned),
         is_whole,
+        "" if last is None or last["outcome"] == "interrupted" else str(last["partial"]),
         begun.get("found", {}),
         tuple(map(str, begun.get("options", ()))),
         placeholders,

@@ -75,7 +75,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class RunFinished:
-    outcome: Literal["conforms", "fails", "not judged", "interrupted"]
+    outcome: Literal["conforms", "fails", "undecided", "not judged", "interrupted"]
     level: str
     areas: Mapping[str, str]
     causes: tuple[Cause, ...]
@@ -89,6 +89,7 @@ class RunFinished:
     seed: int
     residue: Mapping[str, int] = field(default_factory=dict)
     partial: str = ""
+    lacking: str = ""
     baseline: tuple[str, ...] = ()
 
 

@@ -334,6 +334,7 @@ class Target:
         self.lag = 0.0
         self.trace_lags: dict[str, float] = {}
         self.requests = 0
+        self.waited: dict[str, float] = {}
         self.spent = ""
         self.observed: dict[tuple[str, int], int] = {}
         self.first_seconds: dict[str, list[float]] = {}
@@ -356,7 +357,7 @@ class Target:
     def in_time(self) -> None:
         """Raise `BudgetSpent` where the run has no more time."""
         if self.deadline is not None and self.clock.now() > self.deadline:
-            self.spent = "the time is spent"
+            self.spent = f"its {self.profile.seconds:g} s are over (--max-time)"
             raise BudgetSpent(self.spent)
 
     def path(self, operation: Operation, values: Mapping[str, str]) -> str:
@@ -414,7 +415,7 @@ class Target:
             headers = exchange.answer.headers
             if exchange.answer.status not in {429, 503} or "retry-after" not in headers:
                 break
-            self.clock.sleep(_retry_after(headers["retry-after"]))
+            self._wait("Retry-After", _retry_after(headers["retry-after"]))
             self._count()
             self._pace(operation)
             exchange = self._exchange(operation_id, request)
@@ -471,7 +472,7 @@ class Target:
     def _count(self) -> None:
         with self._lock:
             if self.requests >= self.profile.max_requests:
-                self.spent = f"{self.profile.max_requests} requests are sent"
+                self.spent = f"its {self.profile.max_requests} requests are sent (--max-requests)"
                 raise BudgetSpent(self.spent)
             self.requests += 1
         self.in_time()
@@ -511,12 +512,16 @@ class Target:
             since = max(self._last_write, self._last_trace if traced else -1e9)
             wait = since + max(self.lag, late) - now
             if wait > 0 and (self.lag or late):
-                self.clock.sleep(wait)
+                self._wait("reads that lag", wait)
         if self.profile.rate:
             wait = self._last_sent + 1 / self.profile.rate - self.clock.now()
             if wait > 0:
-                self.clock.sleep(wait)
+                self._wait("--rate", wait)
         self._last_sent = self.clock.now()
+
+    def _wait(self, what_for: str, seconds: float) -> None:
+        self.waited[what_for] = self.waited.get(what_for, 0.0) + seconds
+        self.clock.sleep(seconds)
 
     def curl(self, request: Request) -> str:
         """Return the request as a command that runs, secrets as variables of the shell."""

@@ -1,12 +1,13 @@
 """What cases and failures come to: causes, areas, the level reached, and what was exercised."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from conformance.checks import CHECKS
 from conformance.failures import AREAS, LEVEL_BY_AREA, LEVELS, Cause, Failure, grouped
 from conformance.laws import LAWS
-from conformance.phases.registry import OF_THE_RUN
+from conformance.phases.registry import ENDED, OF_THE_RUN
 from conformance.run_events import CaseJudged
 from conformance.target import Target
 
@@ -39,15 +40,56 @@ def areas(
     }
 
 
+# Of a hundred laws that could be judged, how many have to be before a run may say that all is well.
+AT_LEAST = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a run came: of the laws, or else cases, that could be judged, those that were."""
+
+    judged: int
+    possible: int
+    kind: str = "laws"
+
+    def lacks(self, at_least: float) -> str:
+        """Say what a good verdict lacks, or nothing."""
+        if 100 * self.judged >= at_least * self.possible:
+            return ""
+        return (
+            f"{self.judged} of {self.possible} {self.kind} were judged that could be, "
+            f"and a good verdict takes {at_least:g} % (--at-least)"
+        )
+
+
+def reach(asked: Collection[str], cases: Sequence[CaseJudged], *, is_cut: bool) -> Reach:
+    """Return how far a run came of the units that it was asked for.
+
+    What the end of the run has cut off could be judged, and so could what a run that is cut never
+    came to. What this deployment, or a run of this kind, gives nobody to judge could not.
+    """
+    laws = {unit for unit in asked if unit in LAWS}
+    wanted = laws or set(asked)
+    told = {c.id: c for c in cases if c.id in wanted}
+    judged = {name for name, case in told.items() if case.outcome != "not judged"}
+    late = {name for name, case in told.items() if case.reason.startswith(ENDED)} - judged
+    never = wanted - set(told) if is_cut else set[str]()
+    return Reach(len(judged), len(judged | late | never), "laws" if laws else "cases")
+
+
 def outcome(
-    causes: Sequence[Cause], cases: Sequence[CaseJudged], failures: Sequence[Failure]
-) -> Literal["conforms", "fails", "not judged"]:
-    """Return the verdict; a run conforms that has judged something of what it was to judge."""
+    causes: Sequence[Cause],
+    cases: Sequence[CaseJudged],
+    failures: Sequence[Failure],
+    lacking: str = "",
+) -> Literal["conforms", "fails", "undecided", "not judged"]:
+    """Return the verdict; a run conforms that has judged enough of what it was to judge."""
     if causes:
         return "fails"
     # a failure that is waived, or of a SHOULD, was judged too
-    judged = failures or any(c.outcome != "not judged" for c in cases)
-    return "conforms" if judged else "not judged"
+    if not failures and all(c.outcome == "not judged" for c in cases):
+        return "not judged"
+    return "undecided" if lacking else "conforms"
 
 
 def level(areas: Mapping[str, str], cases: Sequence[CaseJudged]) -> str:

@@ -72,7 +72,7 @@ def machine_for(  # noqa: C901 - one function a rule
         def _step(self, name: str, **arguments: Any) -> None:
             late = context.target.clock.now() > deadline
             if late and not any(w.parted for w in walks):
-                raise BudgetSpent("the time is spent")
+                raise BudgetSpent("the time of the histories is spent (--max-time)")
             try:
                 self.walk.step(name, arguments)
             except Parted as parted:

@@ -141,7 +141,8 @@ def run(laws: Sequence[Law], context: Context) -> Iterator[CaseJudged]:
         }
         for law in laws:
             if keeps_time and law.id not in TIMING and _is_late(target):
-                why = "the time that is left is for the laws that measure it"
+                over = f"its {target.profile.seconds:g} s are over (--max-time)"
+                why = f"{over} but for those kept for the laws that measure time"
                 yield unjudged("laws", law.id, law.name, law.area, ended(why))
                 continue
             yield waiting[law.id].result() if law.id in waiting else _judged(law, context)

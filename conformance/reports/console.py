@@ -3,13 +3,14 @@
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
 from conformance.failures import Cause
 from conformance.reports.again import alone
 from conformance.reports.exchanges import answered
-from conformance.reports.verdict import found, level
+from conformance.reports.verdict import found, level, unjudged
 from conformance.run_events import (
     CaseJudged,
     PhaseStarted,
@@ -26,9 +27,12 @@ _COLOUR_BY_OUTCOME = {
     "conforms": _GREEN,
     "fails": _RED,
     "not judged": _YELLOW,
+    "undecided": _YELLOW,
     "interrupted": _YELLOW,
 }
 _MARK_BY_STATE = {"conforms": ("✓", _GREEN), "fails": ("✗", _RED), "not judged": ("–", _FAINT)}
+# Of what was not judged: so many reasons are told, and so many ids of each.
+_MOST_REASONS, _MOST_NAMED = 12, 6
 
 
 class Console:
@@ -41,11 +45,13 @@ class Console:
         *,
         quiet: bool = False,
         folder: Path | None = None,
+        page: Path | None = None,
     ) -> None:
         self.target, self._out, self._quiet = target, out, quiet
         self._live = out.isatty() and not quiet
         self._in_colour = out.isatty() and not os.environ.get("NO_COLOR")
         self._folder = f"{folder}/" if folder else ""
+        self._page = f"in {page}" if page else "in report.html, with --report-dir DIR"
         self._begun: RunStarted | None = None
         self._told: set[str] = set()
 
@@ -107,7 +113,7 @@ class Console:
             self._say(line)
         marks = ((area, *_MARK_BY_STATE[state]) for area, state in ended.areas.items())
         self._say(" ".join(f"{self._tinted(mark, colour)} {area}" for area, mark, colour in marks))
-        for line in _not_judged(ended):
+        for line in _not_judged(ended, self._page):
             self._say(line)
         self._cover(ended)
         if ended.residue:
@@ -161,9 +167,17 @@ def _notes(ended: RunFinished) -> list[str]:
     return waived + [f"note: {note}" for note in ended.notes]
 
 
-def _not_judged(ended: RunFinished) -> list[str]:
-    """Tell how much was not judged, and why of the first few."""
-    told = list(ended.not_judged.items())
-    rows = [f"  {law}: {reason}" for law, reason in told[:6]]
-    more = [f"  … and {len(told) - 6} more"] if len(told) > 6 else []
-    return [f"not judged: {len(told)}", *rows, *more] if told else []
+def _not_judged(ended: RunFinished, page: str) -> list[str]:
+    """Tell how much was not judged, why, and where all of it is told."""
+    told = unjudged(ended)
+    rows = [f"  {len(ids)}: {reason}: {_some(ids)}" for reason, ids in told[:_MOST_REASONS]]
+    if len(told) > _MOST_REASONS:
+        others = sum(len(ids) for _, ids in told[_MOST_REASONS:])
+        rows.append(f"  {others}: {len(told) - _MOST_REASONS} other reasons")
+    is_cut = len(told) > _MOST_REASONS or any(len(ids) > _MOST_NAMED for _, ids in told)
+    rows += [f"  all of them are named {page}"] if is_cut else []
+    return [f"not judged: {len(ended.not_judged)}", *rows] if told else []
+
+
+def _some(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:_MOST_NAMED]) + (", …" if len(ids) > _MOST_NAMED else "")

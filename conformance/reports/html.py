@@ -7,7 +7,7 @@ from conformance.failures import AREAS, LEVEL_BY_AREA, LEVELS, Cause
 from conformance.reports.again import alone
 from conformance.reports.exchanges import answered
 from conformance.reports.html_coverage import answers, keywords
-from conformance.reports.verdict import found, level
+from conformance.reports.verdict import found, level, unjudged
 from conformance.run_events import CaseJudged, RunEvent, RunFinished, RunStarted
 from conformance.target import Target
 
@@ -18,7 +18,7 @@ _STYLE = """
 h1{font-size:1.5rem;margin:0 0 .25rem}h2{font-size:1.1rem;margin:2rem 0 .5rem}p{margin:.25rem 0}.soft{color:var(--soft)}
 .areas{display:grid;grid-template-columns:max-content 1fr;gap:.4rem 1rem;margin:1rem 0}.areas dd{display:flex;flex-wrap:wrap;gap:.4rem}.areas dt{padding-top:.1rem}
 .areas button{font:inherit;background:none;cursor:pointer;border:1px solid var(--line);border-radius:1rem;padding:.1rem .7rem}.areas button[aria-pressed=true]{border-color:currentColor;background:var(--card)}
-.fails{color:var(--bad)}.conforms{color:var(--good)}.notjudged{color:var(--soft)}.warn,.interrupted{color:var(--warn)}
+.fails{color:var(--bad)}.conforms{color:var(--good)}.notjudged{color:var(--soft)}.warn,.interrupted,.undecided{color:var(--warn)}
 details{margin:.5rem 0}summary{cursor:pointer}main>details,main section>details{border:1px solid var(--line);border-radius:.4rem;background:var(--card);padding:.5rem .8rem}main>details>summary{font-weight:600}
 td details{margin:0}td summary{color:var(--soft);font-size:13px}td dl{max-width:60ch}
 pre{overflow:auto;background:var(--bg);border:1px solid var(--line);border-radius:.3rem;padding:.6rem;font-size:13px;white-space:pre-wrap;overflow-wrap:anywhere}
@@ -123,12 +123,9 @@ def _text(*words: str) -> str:
 
 
 def _not_judged(ended: RunFinished) -> str:
-    why: dict[str, list[str]] = {}
-    for law, reason in ended.not_judged.items():
-        why.setdefault(reason, []).append(law)
     rows = "".join(
-        f'<tr data-text="{_text(reason, *laws, "not judged")}"><td>{escape(reason)}</td><td>{escape(", ".join(laws))}</td></tr>'
-        for reason, laws in why.items()
+        f'<tr data-text="{_text(reason, *laws, "not judged")}"><td class="n">{len(laws)}</td><td>{escape(reason)}</td><td>{escape(", ".join(laws))}</td></tr>'
+        for reason, laws in unjudged(ended)
     )
     table = f'<div class="scroll"><table><tbody>{rows}</tbody></table></div>'
     return table if rows else "<p>None.</p>"

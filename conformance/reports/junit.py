@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from conformance.failures import Failure
 from conformance.reports.again import alone
 from conformance.reports.exchanges import answered
-from conformance.reports.verdict import NOTHING
+from conformance.reports.verdict import NOTHING, found
 from conformance.run_events import CaseJudged, RunEvent, RunFinished, RunStarted
 from conformance.target import Target
 
@@ -54,6 +54,8 @@ def render(events: Sequence[RunEvent], target: Target) -> str:
 def _tell_of_the_run(suite: Element, ended: RunFinished) -> None:
     if ended.outcome == "not judged":
         _skip(_test(suite, "run", "", "the run judged something"), NOTHING)
+    if ended.lacking:
+        _skip(_test(suite, "run", "", "the run judged enough"), f"undecided: {found(ended)}")
     if ended.partial:
         _skip(_test(suite, "run", "", "the run is whole"), f"partial: {ended.partial}")
 

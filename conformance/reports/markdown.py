@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from conformance.failures import Cause
 from conformance.reports.again import alone
 from conformance.reports.exchanges import answered
-from conformance.reports.verdict import found, level
+from conformance.reports.verdict import found, level, unjudged
 from conformance.run_events import RunEvent, RunFinished, RunStarted
 from conformance.target import Target
 
 _SIGN_BY_STATE = {"conforms": "✅", "fails": "❌", "not judged": "➖"}
-_MOST_NOT_JUDGED = 30
 
 
 def render(events: Sequence[RunEvent], target: Target) -> str:
@@ -42,10 +41,10 @@ def render(events: Sequence[RunEvent], target: Target) -> str:
         f"| {area} | {_SIGN_BY_STATE[state]} {state} |" for area, state in ended.areas.items()
     ]
     lines.append("")
-    not_judged = list(ended.not_judged.items())
-    lines += [f"- not judged: {law}: {why}" for law, why in not_judged[:_MOST_NOT_JUDGED]]
-    if len(not_judged) > _MOST_NOT_JUDGED:
-        lines.append(f"- not judged: {len(not_judged) - _MOST_NOT_JUDGED} more")
+    lines += [
+        f"- not judged: {len(laws)}, for {_cell(why)}: {', '.join(laws)}"
+        for why, laws in unjudged(ended)
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -10,7 +10,17 @@ def found(ended: RunFinished) -> str:
     """Tell how many causes were found, or that nobody looked for any."""
     if ended.outcome == "not judged":
         return NOTHING
+    if ended.outcome == "undecided":
+        return f"no cause was found, but {ended.lacking}"
     return f"{len(ended.causes)} causes" if len(ended.causes) != 1 else "1 cause"
+
+
+def unjudged(ended: RunFinished) -> list[tuple[str, list[str]]]:
+    """Return each reason for which something was not judged, the most frequent first."""
+    ids: dict[str, list[str]] = {}
+    for name, reason in ended.not_judged.items():
+        ids.setdefault(reason, []).append(name)
+    return sorted(ids.items(), key=lambda row: -len(row[1]))
 
 
 def level(ended: RunFinished) -> str:

@@ -172,6 +172,6 @@ def test_a_run_out_of_time_gives_a_verdict_on_what_it_judged() -> None:
         )
     ).execute()
 
-    assert ended.outcome == "conforms"
-    assert any("the time is spent" in why for why in ended.not_judged.values())
+    assert ended.outcome == "undecided"
+    assert any("its 20 s are over (--max-time)" in why for why in ended.not_judged.values())
     assert ended.residue["residue"] == 0

@@ -127,7 +127,8 @@ def test_what_is_missing_keeps_a_verdict_from_being_good(tmp_path: Path) -> None
         torn = conformance("merge", str(first), str(second))
 
     assert both.exit_code == 0, both.output
-    assert missing.exit_code == torn.exit_code == 3
+    assert missing.exit_code == torn.exit_code == 75
+    assert "undecided: no cause was found, but shard 2/2 is missing" in missing.output
     assert "shard 2/2 is missing" in missing.output
     assert "shard 2/2 was not finished" in torn.output
 

@@ -140,3 +140,17 @@ def test_a_session_that_cannot_judge_says_why(
 
     assert done.returncode == code, done.stdout + done.stderr
     assert told in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "two workers"])
+def test_a_session_that_judged_too_little_is_undecided(installed: Path, workers: list[str]) -> None:
+    with serve(Vault()) as url:
+        asked = ["--conformance-url", url, *NAMED, *workers, "-k", "VLT-PAG or VLT-CSM"]
+        most = ["--conformance-max-requests", "60"]
+        short = run_pytest(installed, *asked, *most)
+        lenient = run_pytest(installed, *asked, *most, "--conformance-at-least", "0")
+
+    assert short.returncode == 75, short.stdout + short.stderr
+    assert "a good verdict takes 90 % (--at-least)" in short.stdout
+    assert lenient.returncode == 0, lenient.stdout
+    assert "undecided" not in lenient.stdout

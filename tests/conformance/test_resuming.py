@@ -180,9 +180,9 @@ def test_the_end_of_the_budget_is_a_partial_verdict_that_can_be_gone_on_with(
     before, last = cases_in(folder / "state.jsonl"), events(folder)[-1]
     done = conformance("run", url, *ARGUMENTS, "--report-dir", str(folder), "--resume")
 
-    assert (short.exit_code, done.exit_code) == (0, 1)
-    assert last["partial"] == "60 requests are sent"
-    assert "the run ended: 60 requests are sent" in last["not_judged"].values()
+    assert (short.exit_code, done.exit_code) == (75, 1)
+    assert last["partial"] == "its 60 requests are sent (--max-requests)"
+    assert "the run ended: its 60 requests are sent (--max-requests)" in last["not_judged"].values()
     assert 0 < before < len(ALL)
     assert sorted(judged(folder)) == ALL
     assert events(folder)[-1]["partial"] == ""

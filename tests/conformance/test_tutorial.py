@@ -8,7 +8,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from conformance.cli import CONFORMS, FAILS, STOPPED, UNJUDGED, USAGE, main
+from conformance.cli import CONFORMS, FAILS, STOPPED, UNDECIDED, UNJUDGED, USAGE, main
 from conformance.crashes import BROKEN
 from conformance.profiles import PROFILES
 from conformance.waivers import read
@@ -69,7 +69,7 @@ def test_the_table_of_profiles_and_of_exit_codes_are_those_of_the_tester() -> No
 
     assert {row for row in rows if row in PROFILES} == set(PROFILES)
     codes = {int(row) for row in rows if row.isdigit()}
-    assert codes == {CONFORMS, FAILS, USAGE, UNJUDGED, BROKEN, STOPPED}
+    assert codes == {CONFORMS, FAILS, USAGE, UNJUDGED, BROKEN, UNDECIDED, STOPPED}
 
 
 def test_the_waiver_of_the_tutorial_can_be_read(tmp_path: Path) -> None:

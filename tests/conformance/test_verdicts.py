@@ -142,7 +142,7 @@ def test_one_law_of_each_area_makes_no_level_and_the_verdict_says_of_how_many_it
     ("reason", "reached"),
     [
         ("the catalogue has no connector for it", "complete"),
-        ("the run ended: the time is spent", "state"),
+        ("the run ended: its 15 s are over (--max-time)", "state"),
         ("it writes, and this run only reads", "state"),
         (unreadable(KeyError("x")), "state"),
     ],
