@@ -177,7 +177,7 @@ class Run:
     def preflight(self) -> None:
         """Find out whether the deployment answers, lets us in, and what it can do."""
         self._wait_for_all()
-        self.catalogue = preflight.look(self.target, self.plan.seed)
+        self.catalogue = preflight.look(self.target, self.plan.seed, self._find)
 
     def execute(self) -> RunFinished:
         """Run the phases and return the verdict, on a part of the plan where the run is stopped.
