@@ -81,7 +81,10 @@ def main() -> None:
 )
 @click.option("--max-requests", type=int, help="Stop before more requests than this.")
 @click.option(
-    "--max-time", type=float, metavar="SECONDS", help="Stop after so long, with a partial verdict."
+    "--max-time",
+    type=float,
+    metavar="SECONDS",
+    help="End after about so long, the removal of what was made included, with a partial verdict.",
 )
 @click.option("--rate", type=float, help="Requests a second at most.")
 @click.option("--patience", type=float, help="Seconds that a read may lag behind a write.")

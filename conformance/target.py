@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import io
 import json
+import math
 import re
 import ssl
 import threading
@@ -301,6 +302,9 @@ class Ledger:
         return list(dict.fromkeys(rows))
 
 
+_LAG = "reads that lag"
+"""What a run waits for where reads lag behind writes."""
+
 _FIRST = 12
 """How many answers of an operation tell how fast it is when a run begins."""
 
@@ -335,6 +339,7 @@ class Target:
         self.trace_lags: dict[str, float] = {}
         self.requests = 0
         self.waited: dict[str, float] = {}
+        self._asked, self._asking = 0, 0.0
         self.spent = ""
         self.observed: dict[tuple[str, int], int] = {}
         self.first_seconds: dict[str, list[float]] = {}
@@ -354,9 +359,22 @@ class Target:
             self._local.unit = unit
         return str(getattr(self._local, "unit", ""))
 
+    @property
+    def until(self) -> float:
+        """When the run has to stop, so that what it made is removed in its time too.
+
+        Each consumer is deleted and read back, by calls as long as those until now were; where
+        reads lag, all of them are waited for at once.
+        """
+        if self.deadline is None:
+            return math.inf
+        calls = 2 * len(self.ledger.made)
+        each = self._asking / self._asked if self._asked else 0.0
+        return self.deadline - calls * each - (self.lag if calls else 0.0)
+
     def in_time(self) -> None:
         """Raise `BudgetSpent` where the run has no more time."""
-        if self.deadline is not None and self.clock.now() > self.deadline:
+        if self.clock.now() > self.until:
             self.spent = f"its {self.profile.seconds:g} s are over (--max-time)"
             raise BudgetSpent(self.spent)
 
@@ -409,6 +427,7 @@ class Target:
         """Send a request through the guard; `quiet` keeps the answer from the listeners."""
         operation = self.contract.operations.get(operation_id)
         self._guard(operation, request)
+        begun, lagged = self.clock.now(), self.waited.get(_LAG, 0.0)
         self._pace(operation)
         exchange = self._exchange(operation_id, request)
         for _ in range(7):
@@ -419,6 +438,9 @@ class Target:
             self._count()
             self._pace(operation)
             exchange = self._exchange(operation_id, request)
+        with self._lock:
+            self._asked += 1
+            self._asking += self.clock.now() - begun - (self.waited.get(_LAG, 0.0) - lagged)
         if operation is None or operation.writes:
             self._last_write = self.clock.now()
         elif operation.needs_consumer and operation_id not in TRACES:
@@ -512,7 +534,7 @@ class Target:
             since = max(self._last_write, self._last_trace if traced else -1e9)
             wait = since + max(self.lag, late) - now
             if wait > 0 and (self.lag or late):
-                self._wait("reads that lag", wait)
+                self._wait(_LAG, wait)
         if self.profile.rate:
             wait = self._last_sent + 1 / self.profile.rate - self.clock.now()
             if wait > 0:

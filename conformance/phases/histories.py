@@ -137,7 +137,7 @@ def judge_histories(context: Context) -> Iterator[CaseJudged]:
         yield unjudged("stateful", LAW, NAME, "state", why)
         return
     clock = context.target.clock
-    until = min(context.target.deadline or 1e18, clock.now() + profile.seconds / 2)
+    until = min(context.target.until, clock.now() + profile.seconds / 2)
     for number, unit in enumerate(_batches(context)):
         if not context.wanted(unit):
             continue

@@ -150,9 +150,7 @@ def run(laws: Sequence[Law], context: Context) -> Iterator[CaseJudged]:
 
 def _is_late(target: Target) -> bool:
     """Whether a run with several laws has less time left than those of TIMING are kept."""
-    if target.deadline is None:
-        return False
-    return target.clock.now() > target.deadline - min(KEPT, target.profile.seconds / 10)
+    return target.clock.now() > target.until - min(KEPT, target.profile.seconds / 10)
 
 
 def _judged(law: Law, context: Context) -> CaseJudged:

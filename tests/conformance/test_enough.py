@@ -3,6 +3,7 @@
 import json
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,12 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conformance.contract import load
+from conformance.engine import Plan, Run
 from conformance.laws import LAWS
 from conformance.phases.registry import ended as cut_off
+from conformance.profiles import PROFILES
 from conformance.run_events import CaseJudged
+from conformance.target import WsgiTransport
 from conformance.verdicts import AT_LEAST, outcome, reach
+from tests.broken.mutants import APPLICATIONS
 from tests.broken.sixth import Vault
-from tests.broken.vault import serve
+from tests.broken.vault import Clock, serve
 from tests.conformance.test_commands import BOTH, conformance
 
 SMOKE = [*BOTH, "--profile", "smoke", "--seed", "5"]
@@ -158,3 +164,18 @@ def test_a_run_conforms_where_the_share_of_what_could_be_judged_is_no_less(
 
 def test_nine_of_ten_are_enough_where_nothing_else_is_said() -> None:
     assert AT_LEAST == 90
+
+
+@pytest.mark.parametrize("variants", [["slow"], ["slow", "rate_limited"], ["slow", "lagging"]])
+def test_what_a_run_made_is_removed_in_its_time_too(variants: list[str]) -> None:
+    clock = Clock(real=False)
+    profile = replace(PROFILES["smoke"], seconds=150.0)
+    transport = WsgiTransport(Vault(variants=variants, clock=clock))
+    plan = Plan(load(), transport, "http://in-process", APPLICATIONS, profile, 1, "time01")
+    begun = clock.now()
+
+    ended = Run(replace(plan, clock=clock)).execute()
+
+    assert ended.residue["deleted"] + ended.residue["absent"] == ended.residue["created"] > 8
+    assert ended.partial == "its 150 s are over (--max-time)"
+    assert clock.now() - begun < 156
