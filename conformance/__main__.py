@@ -4,7 +4,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command line; exit with 2 where the tester's own libraries are not installed."""
+    """Run the command line; exit with 2 where its libraries are not installed."""
     try:
         from conformance.cli import main as run  # noqa: PLC0415  what is missing is told
     except ModuleNotFoundError as missing:
@@ -15,6 +15,8 @@ def main() -> None:
             "install this package with its extra, as in pip install '.[conformance]'\n"
         )
         sys.exit(2)
+    except KeyboardInterrupt:  # nothing was sent yet
+        sys.exit(130)
     run(prog_name="conformance")
 
 

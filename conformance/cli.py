@@ -141,7 +141,7 @@ def run(url: str, **options: object) -> None:
             runner.target.secrets.take_over(kept.placeholders)
             runner.go_on_from(kept.former, left)
         runner.listen(resuming.Journal(runner, where, goes_on=kept is not None))
-    with _stopped_by_signals():
+    with _stopped_by_signals(runner.target):
         ended = _executed(runner, seen, where)
         if where is not None:
             folder.write(where, seen, runner.target)
@@ -174,14 +174,15 @@ class Stopped(KeyboardInterrupt):
 
 
 @contextmanager
-def _stopped_by_signals() -> Iterator[None]:
+def _stopped_by_signals(target: Target) -> Iterator[None]:
     """Take ^C and SIGTERM as the wish that the run ends, with a verdict on what it has judged."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def stop(number: int, _: object) -> None:
-        raise Stopped(f"stopped by {signal.Signals(number).name}")
+        target.stopped = f"stopped by {signal.Signals(number).name}"
+        raise Stopped(target.stopped)
 
     before = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
     try:

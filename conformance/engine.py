@@ -313,6 +313,7 @@ class Run:
             )
             if self.plan.stop_first and self._counted:
                 return False
+            self.target.go_on()
         self._emit(PhaseFinished(name, done, time.perf_counter() - begun))
         return True
 
@@ -451,8 +452,8 @@ class Run:
 
     def _clean(self, made: Sequence[tuple[str, str]]) -> None:
         target = self.target
-        kept = target.deadline, target.profile
-        target.deadline = None
+        kept = target.deadline, target.profile, target.stopped
+        target.deadline, target.stopped = None, ""
         target.listeners.clear()
         target.overdue.clear()
         target.profile = replace(target.profile, max_requests=10**9)
@@ -462,7 +463,7 @@ class Run:
             for row in made:
                 target.ledger.made.pop(row, None)
         finally:
-            target.deadline, target.profile = kept
+            target.deadline, target.profile, target.stopped = kept
             for name, count in found.items():
                 self._cleaned[name] = self._cleaned.get(name, 0) + count
 

@@ -341,6 +341,7 @@ class Target:
         self.waited: dict[str, float] = {}
         self._asked, self._asking = 0, 0.0
         self.spent = ""
+        self.stopped = ""
         self.observed: dict[tuple[str, int], int] = {}
         self.first_seconds: dict[str, list[float]] = {}
         self.exercised: dict[str, set[str]] = {}
@@ -358,6 +359,15 @@ class Target:
         if unit is not None:
             self._local.unit = unit
         return str(getattr(self._local, "unit", ""))
+
+    def go_on(self) -> None:
+        """Raise `KeyboardInterrupt` where somebody wants the run to end.
+
+        The signal raises it too, which goes nowhere while a finalizer or a hook of the garbage
+        collector runs.
+        """
+        if self.stopped:
+            raise KeyboardInterrupt(self.stopped)
 
     @property
     def until(self) -> float:
@@ -492,6 +502,7 @@ class Target:
                 observer(operation, exchange)
 
     def _count(self) -> None:
+        self.go_on()
         with self._lock:
             if self.requests >= self.profile.max_requests:
                 self.spent = f"its {self.profile.max_requests} requests are sent (--max-requests)"
