@@ -93,7 +93,7 @@ def main() -> None:
     "capabilities",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Say what was not found out: consent=auto, mock, code or none;"
+    help="Say what was not found out: consent=auto, mock, form, code or none;"
     " mapping='api+service target_field_id …'.",
 )
 @accepting

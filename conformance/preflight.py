@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
+from urllib.parse import urlsplit
 
-from conformance import control, staleness
+from conformance import control, forms, staleness
 from conformance.failures import Answer, Failure
 from conformance.laws import LAWS
 from conformance.laws.world import UNREADABLE, Connector, NotJudged, World, read_catalogue
@@ -209,30 +210,52 @@ def _is_counted(target: Target, who: Principal) -> bool:
 
 
 def _find_consent(target: Target, seed: int, catalogue: tuple[Connector, ...]) -> None:
-    """See whether consent can be given without a person."""
-    if "consent" in target.capabilities:
-        if target.capabilities["consent"] == "none":
-            del target.capabilities["consent"]
+    """See how consent can be given without a person, and why not where it cannot.
+
+    What was said of it is believed, unless a person is needed all the same: then it is looked for
+    as where nothing was said.
+    """
+    said = target.capabilities.get("consent")
+    if said == "none":
+        del target.capabilities["consent"]
         return
-    for way in ("auto", "mock", "code"):
+    ways, why = ("auto", "mock", "form", "code"), ""
+    for way in dict.fromkeys((said, *ways) if said else ways):
         target.capabilities["consent"] = way
-        world = World(target, LAWS["VLT-OAU-04"], seed, catalogue, turn=90)
-        world.law = replace(world.law, id=f"VLT-consent-{way}")
-        try:
-            rows = [c for c in catalogue if c.redirects and not c.before and not c.required]
-            rows = rows or [c for c in catalogue if c.redirects and not c.before]
-            world.need(rows, "no connector asks for consent")
-            who = world.who(way)
-            world.add(who, rows[0])
-            url = world.one(who, rows[0]).get("authorize_url")
-            world.need(isinstance(url, str), "no authorize_url")
-            _, answers = world.consent(str(url))
-        except (NotJudged, Overdue, *UNREADABLE):
-            continue
-        steps = [e.operation_id for e in world.exchanges]
-        if way != "code" and "connectionsCallback" in steps:
+        is_given, person = _try_consent(target, seed, catalogue, way)
+        if is_given or (way == said and not person):  # what goes wrong otherwise, laws will tell
             return
-        last = answers[-1]
-        if way == "code" and 300 <= last.status < 400 and "error" not in last.location:
-            return
+        why = person if person and way != "code" else why
+    target.no_consent = why
     del target.capabilities["consent"]
+
+
+def _try_consent(
+    target: Target, seed: int, catalogue: tuple[Connector, ...], way: str
+) -> tuple[bool, str]:
+    """Return whether a consent is given in a way, and what a person would be needed for."""
+    world = World(target, LAWS["VLT-OAU-04"], seed, catalogue, turn=90)
+    world.law = replace(world.law, id=f"VLT-consent-{way}")
+    try:
+        rows = [c for c in catalogue if c.redirects and not c.before and not c.required]
+        rows = rows or [c for c in catalogue if c.redirects and not c.before]
+        world.need(rows, "no connector asks for consent")
+        who = world.who(way)
+        world.add(who, rows[0])
+        url = world.one(who, rows[0]).get("authorize_url")
+        world.need(isinstance(url, str), "no authorize_url")
+        _, answers = world.consent(str(url))
+    except (NotJudged, Overdue, *UNREADABLE) as why:
+        person = isinstance(why.__cause__, forms.NeedsPerson)
+        return False, str(why) if person else ""
+    steps, last = [e.operation_id for e in world.exchanges], answers[-1]
+    if way == "code":
+        is_given = 300 <= last.status < 400 and "error" not in last.location
+        return is_given, "" if is_given else "the callback takes no code but the provider's"
+    if "connectionsCallback" in steps:
+        return True, ""
+    if forms.has_form(last):
+        return False, "the provider's page has a form"
+    if last.location and not target.is_own(last.location) and "error" not in last.location:
+        return False, f"the provider is elsewhere, at {urlsplit(last.location).netloc}"
+    return False, ""

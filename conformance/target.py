@@ -334,6 +334,7 @@ class Target:
         for application in self.applications:
             self.secrets.add(application.key, f"{application.label}_API_KEY")
         self.capabilities: dict[str, str] = {}
+        self.no_consent = ""
         self.catalogues: dict[str, tuple[Any, ...]] = {}
         self.lag = 0.0
         self.trace_lags: dict[str, float] = {}

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from conformance import forms
 from conformance.contract import load
 from conformance.failures import Answer, Exchange, Failure, Request
 from conformance.laws.angles import DELETED, REMOVED, STRAIGHT, Angle
@@ -371,13 +372,25 @@ class World:
                 self.send("connectionsCallback", Request("GET", "/vault/callback", pairs))
             )
         for _ in range(6):
-            location = answers[-1].location
-            if not location or location.startswith(RETURN_URL) or not self.target.is_own(location):
+            step = self._onward(answers[-1])
+            if step is None:
                 break
-            step = self.target.follow(location)
-            operation = self.target.contract.operation_at("GET", step.path)
+            operation = self.target.contract.operation_at(step.method, step.path)
             answers.append(self.send(operation.operation_id if operation else "provider", step))
         return answers[-1].location, answers
+
+    def _onward(self, answer: Answer) -> Request | None:
+        """Return where a browser goes next in a flow, or None where it has come to its end."""
+        location = answer.location
+        if location:
+            is_end = location.startswith(RETURN_URL) or not self.target.is_own(location)
+            return None if is_end else self.target.follow(location)
+        if self.target.capabilities.get("consent") != "form" or not forms.has_form(answer):
+            return None
+        try:
+            return forms.approved(self.exchanges[-1].request, answer)
+        except forms.NeedsPerson as why:
+            raise NotJudged(str(why)) from why
 
     def followed(self, answer: Answer) -> Answer:
         """Follow redirects within the deployment, until one leads to the page that was named."""
@@ -418,9 +431,9 @@ class World:
             pairs = (("state", state), ("code", "conformance-code"))
             return Request("GET", "/vault/callback", pairs)
         for _ in range(4):
-            location = answer.location
-            self.need(location and self.target.is_own(location), "the callback was not reached")
-            step = self.target.follow(location)
+            step = self._onward(answer)
+            if step is None:
+                break
             if step.path.endswith("/vault/callback"):
                 return step
             answer = self.send("provider", step)

@@ -54,6 +54,8 @@ TIMING = frozenset({"VLT-LIM-05", "VLT-LIM-08"})
 KEPT = 6.0
 # Two requests, and two seconds of sleep between them.
 WAITING = frozenset({"VLT-SES-08"})
+# What laws say that need a consent where none can be given; why not is known to the target.
+_PERSON = "no consent can be given here without a person"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,8 @@ def judge(  # noqa: PLR0917 - what a world is made of
         law.judge(world)
     except (NotJudged, GuardRefused) as why:
         reason = str(why)
+        if target.no_consent and _PERSON in reason:
+            reason = f"a consent takes a person here: {target.no_consent}"
     except UNREADABLE as why:
         reason = unreadable(why)
     except TargetUnreachable as why:

@@ -375,5 +375,7 @@ VARIANTS: dict[str, str] = {
     "authorized_shown": "A consumer shows the connections that it has authorized, and no others.",
     "settings_whole": "The settings of a resource come with those of the others, each named.",
     "list_late": "The list of consumers is a second behind what it lists.",
+    "consent_page": "The provider has a page, with a form and a button for each answer.",
+    "login_page": "The provider has a page that asks who somebody is.",
     "unready": "Some integrations still need their configuration.",
 }

@@ -1,7 +1,10 @@
-"""The stand-in with the switches of the seventh catalogue too: caches in front of reads."""
+"""The stand-in with the switches of the seventh catalogue too: caches, and pages of providers."""
+# ruff: noqa: N802
 
 import copy
 import re
+from dataclasses import replace
+from urllib.parse import parse_qsl, urlencode
 
 from tests.broken import sixth
 from tests.broken.vault import Reply, Request
@@ -13,6 +16,12 @@ _PLACES = {
     "connection_cached": re.compile(r"/vault/connections/[^/]+/[^/]+"),
     "lists_cached": re.compile(r"/vault/(consumers|connections|logs)"),
 }
+
+_PAGE = """<!doctype html><title>Provider</title><form method="post" action="/provider/answer">
+<input type="hidden" name="state" value="{state}">{fields}
+<button name="answer" value="yes">Allow access</button>
+<button name="answer" value="no">Do not allow</button></form>"""
+_FIELDS = '<input name="username"><input name="password" type="password">'
 
 
 class Vault(sixth.Vault):
@@ -31,4 +40,31 @@ class Vault(sixth.Vault):
         reply = super().handle(request, rid, now)
         if reply.status == 200:
             self.notes[key] = now, copy.deepcopy(reply)
+        return reply
+
+    # --- the provider ---
+
+    def answer(self, request: Request) -> Reply:
+        if not request.path.startswith("/provider/"):
+            return super().answer(request)
+        if request.path == "/provider/page":
+            fields = _FIELDS if self.variant("login_page") else ""
+            page = _PAGE.format(state=request.arg("state"), fields=fields)
+            return Reply(200, page, {"content-type": "text/html", "set-cookie": "c=1"})
+        sent = dict(parse_qsl(request.body.decode()))
+        state, told = sent.get("state", ""), sent.get("answer")
+        is_known = bool(sent.get("password")) or not self.variant("login_page")
+        if request.headers.get("cookie") != "c=1" or told != "yes" or not is_known:
+            return Reply(403, "", {})
+        return Reply(302, None, {"location": f"/vault/callback?state={state}&code=granted"})
+
+    def _connectionsAuthorize(self, request: Request, path: dict[str, str], now: float) -> Reply:
+        if not {"consent_page", "login_page"} & self.variants:
+            return super()._connectionsAuthorize(request, path, now)
+        pairs = [(n, v) for n, v in request.args() if n != "mock_consent"]
+        reply = super()._connectionsAuthorize(replace(request, query=urlencode(pairs)), path, now)
+        location = reply.headers.get("location", "")
+        if location.startswith("https://provider.example/"):
+            page = location.partition("?")[2]
+            reply.headers["location"] = f"{request.base}/provider/page?{page}"
         return reply
