@@ -141,7 +141,7 @@ class Run:
         self._done: set[tuple[int, str, str]] = set()
         self._untold: list[Failure] = []
         self._lock = threading.RLock()
-        self._started = self._looked = time.perf_counter()
+        self._started, self._begun = time.perf_counter(), (0.0, 0.0)
         self._counted: dict[str, int] = {}
         self._cleaned: dict[str, int] = {}
 
@@ -194,7 +194,7 @@ class Run:
             self._sweep_left()
             self.target.deadline = deadline
             self.watch()
-            self._looked = time.perf_counter()
+            self._begun = deadline - plan.profile.seconds, self.target.clock.now()
             self._begin(self._opening())
             self._rounds(phases)
         except KeyboardInterrupt as stop:
@@ -531,7 +531,8 @@ class Run:
         """Tell what a run that came to its end waited for, and what would be enough."""
         if not spent or not far.judged or far.judged == far.possible or self._former.cases:
             return []
-        took, looked = time.perf_counter() - self._started, self._looked - self._started
+        begun, looked = self._begun
+        took, looked = self.target.clock.now() - begun, looked - begun
         sent, needed = self.target.requests, float(far.possible * _REQUESTS_A_LAW)
         needed = max(needed, sent * far.possible / far.judged)  # the first laws are the small ones
         waited = sorted(self.target.waited.items(), key=lambda row: -row[1])

@@ -25,6 +25,7 @@ from conformance.verdicts import Reach
 RUN = pytest.StashKey[Run]()
 # The exit codes of a session that could judge nothing, and of one that judged too little.
 UNJUDGED, UNDECIDED = 3, 75
+AT_LEAST = "--conformance-at-least"
 # What the report of a test says that judges a law.
 _LAW = ("conformance", "law")
 
@@ -177,7 +178,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     outcomes = {name for name, told in stats.items() if told}
     if outcomes and outcomes <= {"skipped", "deselected", "warnings", ""}:
         session.exitstatus = UNJUDGED
-    elif lacking := _reach(stats).lacks(session.config.getoption("--conformance-at-least")):
+    elif lacking := _reach(stats).lacks(float(str(session.config.getoption(AT_LEAST)))):
         if session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = UNDECIDED
         if reporter:

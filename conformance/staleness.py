@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from conformance.failures import Exchange, Failure
@@ -53,42 +54,38 @@ class _Looking:
     """One consumer, and what is seen of a place of it."""
 
     def __init__(self, target: Target, who: Principal, place: Place) -> None:
-        self._target, self._who, self._place = target, who, place
+        self._target, self._who, self.place = target, who, place
         self._written = 0
         self.exchanges: list[Exchange] = []
         self.is_able = self._make()
 
     def _call(self, operation_id: str, **arguments: Any) -> Exchange:
-        found = self._target.call(operation_id, self._who, **self._place.names, **arguments)
+        found = self._target.call(operation_id, self._who, **self.place.names, **arguments)
         self.exchanges.append(found)
         return found
 
     def _make(self) -> bool:
-        body = dict(self._place.body)
-        if self._place.make == "consumersAdd":
+        body = dict(self.place.body)
+        if self.place.make == "consumersAdd":
             body["consumer_id"] = self._who.consumer_id
-        return self._call(self._place.make, body=body).answer.is_good
+        return self._call(self.place.make, body=body).answer.is_good
 
     def write(self) -> None:
         """Write what was never there."""
         self._written += 1
-        body = {"metadata": {self._place.key: f"value {self._written}"}}
-        answer = self._call(self._place.update, body=body).answer
+        body = {"metadata": {self.place.key: f"value {self._written}"}}
+        answer = self._call(self.place.update, body=body).answer
         self.is_able = self.is_able and answer.is_good
 
     def shown(self) -> str:
         """Return what is read now."""
-        answer = self._call(self._place.read).answer
+        answer = self._call(self.place.read).answer
         self.is_able = self.is_able and answer.is_good
-        return str((answer.item.get("metadata") or {}).get(self._place.key))
+        return str((answer.item.get("metadata") or {}).get(self.place.key))
 
     def are_all(self, number: int) -> bool:
         """Whether some reads in a row all show what was written by one of the writes."""
         return all(self.shown() == f"value {number}" for _ in range(_READS))
-
-    def latest(self) -> int:
-        """Return the number of the last write."""
-        return self._written
 
 
 def look(
@@ -104,26 +101,29 @@ def look(
     lag. Where they do, `Target` waits before each of them.
     """
     grounds: list[str] = []
-    for place in places(catalogue):
-        stem = f"{target.prefix}read-{place.law[4:7].lower()}"
-        first = _Looking(target, Principal(application, f"{stem}-0"), place)
-        if not first.is_able or not _is_late(first):
-            continue
-        seen = first
-        for number in range(1, _ROUNDS + 1):
-            seen = _Looking(target, Principal(application, f"{stem}-{number}"), place)
-            if not _is_cached(seen):
-                break
-        else:
-            tell([_failure(place, seen, seed, grounds)])
+
+    def looking_at(place: Place, number: int) -> _Looking:
+        name = f"{target.prefix}read-{place.law[4:7].lower()}-{number}"
+        return _Looking(target, Principal(application, name), place)
+
+    for place in _late([looking_at(place, 0) for place in places(catalogue)]):
+        rounds = (looking_at(place, number) for number in range(1, _ROUNDS + 1))
+        seen = list(takewhile(_is_cached, rounds))
+        if len(seen) == _ROUNDS:
+            tell([_failure(place, seen[-1], seed, grounds)])
             grounds.append(place.law)
 
 
-def _is_late(looking: _Looking) -> bool:
-    looking.write()
-    looking.shown()
-    looking.write()
-    return looking.shown() != f"value {looking.latest()}" and looking.is_able
+def _late(every: list[_Looking]) -> list[Place]:
+    """Return the places where a write is not seen after a read; all are waited for at once."""
+    able = [looking for looking in every if looking.is_able]
+    for looking in able:
+        looking.write()
+    for looking in able:
+        looking.shown()
+    for looking in able:
+        looking.write()
+    return [looking.place for looking in able if looking.shown() != "value 2" and looking.is_able]
 
 
 def _is_cached(looking: _Looking) -> bool:
