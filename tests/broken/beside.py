@@ -23,7 +23,7 @@ from xml.etree import ElementTree as ET
 
 from tests.broken.bugs import AREAS, BUGS
 from tests.broken.mutants import judged
-from tests.broken.sixth import Vault
+from tests.broken.seventh import Vault
 from tests.broken.vault import serve
 
 ROOT = Path(__file__).parents[2]

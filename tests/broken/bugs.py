@@ -6,6 +6,7 @@ from tests.broken.fifth_bugs import FIFTH
 from tests.broken.fourth_bugs import FOURTH
 from tests.broken.further_bugs import FURTHER
 from tests.broken.seventh_runs_bugs import SEVENTH_RUNS
+from tests.broken.seventh_bugs import SEVENTH
 from tests.broken.sixth_bugs import SIXTH
 from tests.broken.third_bugs import THIRD
 
@@ -159,7 +160,6 @@ BUGS: dict[str, Bug] = (
                 links_wrong="links.next lacks the cursor.",
                 logs_cursor="The cursor of the logs is ignored.",
                 limit_capped="A limit above 30 gives 30.",
-                insertion_shifts="An insertion between pages repeats an item.",
                 meta_missing="Pages have no meta.",
                 links_unfiltered="The links of a filtered page lose the filter.",
                 limit_unjudged="limit=0 and limit=201 are accepted.",
@@ -347,6 +347,7 @@ BUGS: dict[str, Bug] = (
     | FIFTH
     | SIXTH
     | SEVENTH_RUNS
+    | SEVENTH
 )
 AREAS = tuple(dict.fromkeys(bug.area for bug in BUGS.values()))
 
@@ -378,4 +379,10 @@ VARIANTS: dict[str, str] = {
     "consent_page": "The provider has a page, with a form and a button for each answer.",
     "login_page": "The provider has a page that asks who somebody is.",
     "unready": "Some integrations still need their configuration.",
+    "consent_only": "Every connector asks for a consent.",
+    "places_hidden": "Cursors count places, and nobody can read that in them.",
+    "named_logged": "Calls that name a consumer in their path or body are in its logs.",
+    "targets_unshown": "Connections without target fields of their own take any, and show none.",
+    "errors_taken": "The callback takes an error of the provider, and tells it where it leads.",
+    "merge_patch": "Settings and metadata are updated as JSON Merge Patch (RFC 7396) has it.",
 }

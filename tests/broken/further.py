@@ -489,12 +489,6 @@ class Vault(base.Vault):
             cursors["current"] = cursors["next"]
         return reply
 
-    def _uncursor(self, cursor: str, kind: str) -> tuple[str, int] | None:
-        found = super()._uncursor(cursor, kind)
-        if found and self.bug("deletion_shifts"):
-            return ("", found[1])
-        return found
-
     # --- connections ---
 
     def _show(

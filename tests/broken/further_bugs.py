@@ -79,7 +79,6 @@ FURTHER: dict[str, Bug] = {
             limit_lost="With a cursor, the limit is 20.",
             logs_limit_ignored="The limit of logs is ignored.",
             filter_lost="With a cursor, the filters of logs are ignored.",
-            deletion_shifts="A deletion between pages hides an item.",
             sorted_by_modified="An update between pages shows an item again.",
             hundred_listed="The list of consumers ends at the hundredth.",
         ),

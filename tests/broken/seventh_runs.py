@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from urllib.parse import parse_qsl, urlencode
 
-from tests.broken import sixth
+from tests.broken import seventh
 from tests.broken.vault import Reply, Request
 
 _LASTS = 2.0
@@ -24,7 +24,7 @@ _PAGE = """<!doctype html><title>Provider</title><form method="post" action="/pr
 _FIELDS = '<input name="username"><input name="password" type="password">'
 
 
-class Vault(sixth.Vault):
+class Vault(seventh.Vault):
     """One deployment. Give it bugs of all catalogues, and variants, by name."""
 
     def handle(self, request: Request, rid: str, now: float) -> Reply:

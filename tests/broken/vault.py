@@ -1374,16 +1374,12 @@ class Vault:
             if place is None:
                 if not self.bug("cursor_unjudged"):
                     raise self._invalid([{"in": "query", "name": "cursor", "keyword": "format"}])
-            elif self.bug("insertion_shifts"):
-                start = int(place[1])
             elif place[0] in keys:
                 start = keys.index(place[0])
             else:
                 start = min(int(place[1]), len(keys))
         if kind == "logs" and self.bug("logs_cursor"):
             start = 0
-        if self.bug("insertion_shifts") and kind == "consumers":
-            rows, keys = rows[::-1], keys[::-1]
         page = rows[start : start + size]
         after = start + size
         if self.bug("page_overlaps"):

@@ -9,7 +9,7 @@ SAMPLE = [
     "created_again_201",
     "third_update_lost",
     "plus_split",
-    "deletion_shifts",
+    "sorted_by_modified",
     "log_filters_first",
     "expired_writes",
     "reconsent_lost",
