@@ -27,7 +27,7 @@ class Profile:
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("smoke", "the laws, deterministic, in seconds", ("laws",), 15.0, 6_000),
+        Profile("smoke", "the laws, deterministic, in seconds", ("laws",), 15.0, 7_000),
         Profile(
             "quick",
             "for CI: the laws from two sides, the contract case by case, short histories",

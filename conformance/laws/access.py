@@ -179,7 +179,7 @@ def a_request_must_name_its_application(world: World) -> None:
 )
 def a_stranger_changes_nothing(world: World) -> None:
     """What was asked with a wrong key, or none, leaves everything as it was."""
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     world.add(who, connector, settings=world.settings(connector))
     before = still(world.one(who, connector))
     for changes in ({"authorization": None}, {"authorization": f"Bearer sk_live_{world.nonce}"}):

@@ -214,7 +214,7 @@ def a_consumer_in_the_list_is_the_same(world: World) -> None:
 )
 def a_consumer_comes_to_be_on_first_use(world: World) -> None:
     """A consumer that adds a connection exists from then on."""
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     added = world.add(who, connector, settings=world.settings(connector))
     answer = world.call("consumersOne", who)
     world.expect(answer.is_good, "upsert", "the consumer", f"HTTP {answer.status}")
@@ -244,7 +244,7 @@ def a_consumer_created_twice_is_there_once(world: World) -> None:
 @law("VLT-CSM-09", "state", _CRUD, "contract", builds_on=("VLT-CSM-02", "VLT-CNX-02", "VLT-ISO-01"))
 def an_update_of_a_consumer_keeps_its_connections(world: World) -> None:
     """Updating a consumer, or opening a session for it, leaves its connections as they are."""
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     world.add(who, connector, settings=world.settings(connector))
     before = still(world.one(who, connector))
     world.call("consumersUpdate", who, body={"metadata": {"user_name": "after"}})
@@ -337,7 +337,7 @@ def _shows(world: World, who: Principal, some: list[Connector], gone: set[str]) 
 )
 def times_move_with_updates(world: World) -> None:
     """An update moves modified and updated_at on; no update, nor a second creation, created."""
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     world.consumer(who)
     world.add(who, connector)
     world.patch(who, connector, metadata={"n": "1"})
@@ -384,7 +384,7 @@ def a_deleted_consumer_can_be_created_again(world: World) -> None:
 
 TEXTS = {
     "account_name": 'Zürich & Söhne <東京> "😀"',
-    "user_name": "  blanks, 100%25, +1, \\d and a\ttab ",
+    "user_name": "  blanks, 100%25, +1, \\d, a\ttab and a decomposed e\u0301 ",
     "email": "ada+test@example.com",
     "image": "https://app.conformance.example/a%20b.png?x=1&y=%C3%A9#top",
 }

@@ -57,7 +57,7 @@ def _long_ids(world: World, length: int) -> None:
 )
 def a_long_value_is_kept_whole(world: World) -> None:
     """A setting of 300, 4,000 and 20,000 characters comes back whole."""
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     world.add(who, connector)
     for size in (300, 4_000, 20_000):
         value = ("abcdefghij" * (size // 10))[:size]
@@ -81,7 +81,7 @@ def a_long_value_is_kept_whole(world: World) -> None:
 @law("VLT-LIM-03", "limits", _FREE, "contract", builds_on=("VLT-CNX-05", "VLT-ISO-01"))
 def many_settings_are_kept(world: World) -> None:
     """Forty settings are forty settings; so are forty properties of metadata."""
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     world.add(who, connector)
     for name in ("settings", "metadata"):
         world.patch(who, connector, **{name: {f"key{n}": f"v{n}" for n in range(40)}})
@@ -99,7 +99,7 @@ def many_settings_are_kept(world: World) -> None:
 )
 def deep_and_wide_values_are_kept_whole(world: World) -> None:
     """Objects twenty levels deep, and lists of 250 items, come back whole."""
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     world.add(who, connector)
     deep: Any = "bottom"
     for _ in range(20):
@@ -140,7 +140,7 @@ def many_connections_are_kept(world: World) -> None:
 @law("VLT-LIM-05", "limits", "time does not grow with use", "inferred")
 def calls_do_not_get_slower(world: World) -> None:
     """The fortieth read of a consumer takes no longer than the first ones, nor than the run's."""
-    connector = world.plain()
+    connector = world.addable()
     # a machine may be busier now than when the run began: that is to be told by more
     begun = [10 * s + 0.1 for s in world.target.first_seconds.get("connectionsOne", ())]
     most = late = 0.0
@@ -256,7 +256,7 @@ def odd_requests_are_no_internal_errors(world: World) -> None:
 @law("VLT-LIM-08", "limits", "no operation stands out", "inferred")
 def no_call_is_far_slower_than_the_others(world: World) -> None:
     """No call takes a quarter of a second more than ten times what the others take."""
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     world.add(who, connector)
     for other in world.catalogue[:12]:  # what asks once for each of them shows then
         world.target.call("connectionsAdd", who, body={"enabled": True}, **other.path)

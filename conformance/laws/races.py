@@ -41,7 +41,7 @@ def parallel_additions_lose_nothing(world: World) -> None:
 )
 def a_deletion_beside_an_update_is_a_deletion(world: World) -> None:
     """Where an update and a deletion arrive together, nothing of before the two comes back."""
-    connector = world.plain()
+    connector = world.addable()
     for turn in range(3):
         who = world.who(f"t{turn}")
         world.add(who, connector, metadata={"before": world.nonce})

@@ -111,7 +111,7 @@ def an_exchanged_token_is_not_shown(world: World) -> None:
 @law("VLT-SEC-05", "secrets", "OWASP: error messages", "inferred", builds_on=("VLT-SEC-01",))
 def a_refusal_does_not_repeat_secrets(world: World) -> None:
     """Neither a refusal nor the logs repeat the secrets of a refused update, or a refused key."""
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     world.add(who, connector)
     key = world.secret("refused_api_key", f"canary-refused-{world.nonce}")
     answer = world.call(
@@ -166,7 +166,7 @@ def a_link_holds_no_key(world: World) -> None:
 @law("VLT-SEC-08", "secrets", "schema Log", "documented", builds_on=("VLT-SEC-05",))
 def logs_hold_no_secret(world: World) -> None:
     """The log of a call, served or refused, holds no credential that was sent with it."""
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     settings = world.settings(connector)
     world.add(who, connector, settings=settings)
     key = world.secret("logged_api_key", f"canary-logged-{world.nonce}")
@@ -193,7 +193,7 @@ def logs_hold_no_secret(world: World) -> None:
 )
 def a_secret_is_shown_to_no_other(world: World) -> None:
     """What one consumer keeps secret is in no answer to another that keeps a secret of its own."""
-    rows = [c for c in world.plains() if _sensitive(c)]
+    rows = [c for c in world.plains() if secrets_of(c)]
     world.need(rows, "no connector asks for a secret")
     connector, people = rows[0], [world.who("a"), world.who("b")]
     if len(world.target.applications) > 1:
@@ -203,7 +203,7 @@ def a_secret_is_shown_to_no_other(world: World) -> None:
         for index in range(len(people))
     ]
     for who, secret in zip(people, secrets, strict=True):
-        own = dict.fromkeys(_sensitive(connector), secret)
+        own = dict.fromkeys(secrets_of(connector), secret)
         world.add(who, connector, settings={**world.settings(connector), **own})
     for who, secret in zip(people, secrets, strict=True):
         for found in (
@@ -216,5 +216,6 @@ def a_secret_is_shown_to_no_other(world: World) -> None:
             world.expect(not leaks, "leak", "no secret of another", "another's is in the answer")
 
 
-def _sensitive(connector: Connector) -> list[str]:
+def secrets_of(connector: Connector) -> list[str]:
+    """Return the required fields of a connector that hold secrets."""
     return [str(f["id"]) for f in connector.required if f.get("sensitive") or f["id"] == "api_key"]

@@ -15,13 +15,13 @@ _NO_BEARER = "session tokens are no bearer tokens here"
 _LIFE = "session_length; sessionsCreate"
 
 
-def claims_of(token: str) -> dict[str, Any]:
+def claims_of(token: str, what: str = "the session token") -> dict[str, Any]:
     """Return the claims of a JWT, unverified."""
     try:
         part = token.split(".")[1]
         found = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     except (ValueError, IndexError) as error:
-        raise NotJudged("the session token is not a JWT") from error
+        raise NotJudged(f"{what} is not a JWT") from error
     return found if isinstance(found, dict) else {}
 
 

@@ -24,6 +24,10 @@ TELLING = frozenset({"VLT-ENV-01", "VLT-ENV-02", "VLT-ENV-03", "VLT-ENV-07"})
 # What reading an answer raises that has quite another shape; checks tell of the shape.
 UNREADABLE = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 RETURN_URL = "https://app.conformance.example/done"
+NO_CONSENT = (
+    "no consent can be given here without a person (--capability consent=auto, mock or code, "
+    "where the tester has not found out how)"
+)
 
 
 class NotJudged(Exception):
@@ -269,7 +273,25 @@ class World:
 
     def plain(self, fields: int = 1) -> Connector:
         """Return a connector whose settings are all it needs."""
-        return self.connector("apiKey", "basic", "custom", fields=fields)
+        try:
+            return self.connector("apiKey", "basic", "custom", fields=fields)
+        except NotJudged:
+            if self._order:
+                raise NotJudged("every connector needs more than its settings") from None
+            raise
+
+    def addable(self) -> Connector:
+        """Return a connector for what holds of any connection, be it callable or only added.
+
+        One whose settings are all it needs; where everything asks for a consent, one that can be
+        filled in before.
+        """
+        try:
+            return self.plain()
+        except NotJudged:
+            if not self._order:
+                raise
+            return min(self._order, key=_waits)
 
     def settings(self, connector: Connector, take: int | None = None) -> dict[str, Any]:
         """Return values for the required fields, or for the first few."""
@@ -352,9 +374,7 @@ class World:
         """
         way = self.target.capabilities.get("consent")
         if way is None:
-            raise NotJudged(
-                "no consent can be given here without a person (--capability consent=mock)"
-            )
+            raise NotJudged(NO_CONSENT)
         if way != "mock" and decision != "approve":
             raise NotJudged("a denial cannot be given here without a person")
         first = self.target.follow(authorize_url)
@@ -414,13 +434,22 @@ class World:
             "expires_in": 86400 * 3650,
         }
 
+    def denied(self, authorize_url: str, back: str = RETURN_URL) -> Answer:
+        """Walk to the callback of a flow, and say there what a provider says that was refused.
+
+        That needs nobody who can be told to deny: the callback takes its state from anybody. A
+        deployment of 10.4.0 may refuse it, for want of a code.
+        """
+        step = self.until_callback(authorize_url, back)
+        told = (("error", "access_denied"), ("error_description", "The consumer denied"))
+        query = (*(pair for pair in step.query if pair[0] != "code"), *told)
+        return self.followed(self.provoke("connectionsCallback", replace(step, query=query)))
+
     def until_callback(self, authorize_url: str, redirect_uri: str = RETURN_URL) -> Request:
         """Walk from an authorize link to the request that would end its flow; do not send it."""
         way = self.target.capabilities.get("consent")
         if way is None:
-            raise NotJudged(
-                "no consent can be given here without a person (--capability consent=mock)"
-            )
+            raise NotJudged(NO_CONSENT)
         first = self.target.follow(authorize_url)
         more = [("redirect_uri", redirect_uri)]
         if way == "mock":
@@ -438,6 +467,12 @@ class World:
                 return step
             answer = self.send("provider", step)
         raise NotJudged("the callback was not reached")
+
+
+def _waits(connector: Connector) -> tuple[bool, bool, bool]:
+    """Order connectors by how much of them can be filled in before a consent."""
+    later = any(f.get("type") == "select" and not f.get("options") for f in connector.required)
+    return bool(connector.before), later, not connector.required
 
 
 def state_of(url: str) -> str:

@@ -163,6 +163,12 @@ def test_an_empty_catalogue_leaves_laws_not_judged_and_says_why() -> None:
     assert ended.level == "contract"
 
 
+def test_the_order_of_logs_is_judged_where_calls_that_name_a_consumer_are_logged() -> None:
+    run, _ = judged("log_oldest", variants=["named_logged"], only=("VLT-LOG-02",))
+
+    assert {f.law for f in run.failures} == {"VLT-LOG-02"}
+
+
 class Long(Vault):
     """A deployment whose list of consumers has more pages than anybody would walk."""
 
