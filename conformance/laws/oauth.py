@@ -7,7 +7,15 @@ from urllib.parse import parse_qs, parse_qsl, unquote_plus, urlsplit
 from conformance.failures import Answer, Request
 from conformance.laws.registry import law
 from conformance.laws.sessions import claims_of
-from conformance.laws.world import RETURN_URL, Connector, NotJudged, World, state_of
+from conformance.laws.world import (
+    NO_CONSENT,
+    RETURN_URL,
+    Connector,
+    NotJudged,
+    World,
+    difference,
+    state_of,
+)
 from conformance.target import Principal
 
 _URL = "Connection.authorize_url (oauth2 with authorization_code)"
@@ -269,19 +277,53 @@ def a_consent_without_a_required_field_is_not_enough(world: World) -> None:
 def a_denied_consent_is_told_and_changes_nothing(world: World) -> None:
     """After a denial the browser is back with error_type, and the connection is as it was."""
     who, connector, url = _ready(world)
-    before = world.one(who, connector).get("state")
-    location, _ = world.consent(url, "deny")
-    query = parse_qs(urlsplit(location).query)
-    world.expect(location.startswith(RETURN_URL), "place", RETURN_URL, location)
-    world.expect(
-        {"error_type", "error"} & set(query), "error", "error_type on the redirect", location
-    )
+    way = world.target.capabilities.get("consent")
+    world.need(way, NO_CONSENT)
+    world.patch(who, connector, settings={"extra": "s"}, metadata={"mark": world.nonce})
+    before = _standing(world, who, connector)
+    if way == "mock":
+        location, _ = world.consent(url, "deny")
+        _told_back(world, location)
+        if not _is_standing(world, who, connector, before):
+            return
+        url = str(world.one(who, connector).get("authorize_url") or "")
+        world.need(state_of(url), "a denied connection has no link")
+    _deny_at_the_callback(world, url)
+    if not _is_standing(world, who, connector, before):
+        return
+    url = str(world.one(who, connector).get("authorize_url") or "")
+    world.need(state_of(url), "a denied connection has no link")
+    world.consent(url)
+    given = _standing(world, who, connector)
+    state = given["state"]
+    if not world.expect(
+        state != before["state"], "again", "a consent after the denial counts", state
+    ):
+        return
+    url = str(world.one(who, connector).get("authorize_url") or "")
+    if state_of(url):  # whoever is asked once more may say no, and keeps what there is
+        _deny_at_the_callback(world, url)
+        _is_standing(world, who, connector, given)
+
+
+def _deny_at_the_callback(world: World, url: str) -> None:
+    answer = world.denied(url)
+    if not answer.is_refusal and answer.location:
+        _told_back(world, answer.location)
+
+
+def _standing(world: World, who: Principal, connector: Connector) -> dict[str, Any]:
     item = world.one(who, connector)
-    world.expect(item.get("state") == before, "state", str(before), item.get("state"))
-    world.need(state_of(str(item.get("authorize_url") or "")), "a denied connection has no link")
-    world.consent(str(item.get("authorize_url")))
-    state = world.one(who, connector).get("state")
-    world.expect(state != before, "again", "a consent after the denial counts", state)
+    names = ("state", "settings", "metadata", "enabled")
+    return {name: item.get(name) for name in names}
+
+
+def _is_standing(
+    world: World, who: Principal, connector: Connector, before: dict[str, Any]
+) -> bool:
+    after = _standing(world, who, connector)
+    told = difference(before, after)
+    return world.expect(after == before, "state", "the connection as it was", told)
 
 
 @law(
@@ -555,10 +597,11 @@ def a_state_names_its_connection(world: World) -> None:
     who, connector, url = _ready(world)
     same = [c for c in world.catalogue if c.redirects and not c.before]
     doubled = [c for c in same if len([d for d in same if d.service_id == c.service_id]) > 1]
-    claims = claims_of(state_of(url))
+    claims = claims_of(state_of(url), "the state")
     _names(world, claims, who, connector)
     for other in doubled[:4]:
-        _names(world, claims_of(state_of(link(world, who, other))), who, other)
+        claims_there = claims_of(state_of(link(world, who, other)), "the state")
+        _names(world, claims_there, who, other)
     world.need(world.judged, "the state names nothing")
     ends, issued = claims.get("exp"), claims.get("iat", 0)
     timed = isinstance(ends, int | float) and ends > issued
@@ -636,7 +679,7 @@ def a_callback_without_a_code_is_no_consent(world: World) -> None:
     who, connector, url = _ready(world)
     before = world.one(who, connector).get("state")
     way = world.target.capabilities.get("consent")
-    world.need(way, "no consent can be given here without a person (--capability consent=mock)")
+    world.need(way, NO_CONSENT)
     forged: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
         ("forged code", (("code", f"conformance-{world.nonce}"),)),
     )

@@ -169,6 +169,25 @@ def test_the_order_of_logs_is_judged_where_calls_that_name_a_consumer_are_logged
     assert {f.law for f in run.failures} == {"VLT-LOG-02"}
 
 
+@pytest.mark.parametrize("bug", ["deny_wipes", "deny_wipes_token", "fail_dropquery", "fail_silent"])
+def test_a_denial_is_judged_where_the_provider_says_yes_to_everybody(bug: str) -> None:
+    _, ended = judged(bug, variants=["auto_consent"], only=("VLT-OAU",))
+
+    assert {c.failure.law for c in ended.causes} <= {"VLT-OAU-06", "VLT-OAU-25"}
+    assert ended.outcome == "fails"
+
+
+def test_the_reason_of_what_is_not_judged_names_the_state_and_not_the_session() -> None:
+    class Opaque(Vault):
+        def _link(self, *given: Any) -> str:
+            url, _, state = super()._link(*given).partition("?state=")
+            return f"{url}?state={state.replace('.', '-')}"
+
+    _, ended = judged(only=("VLT-OAU-14",), vault=Opaque(clock=Clock(real=False)))
+
+    assert ended.not_judged["VLT-OAU-14"] == "the state is not a JWT"
+
+
 class Long(Vault):
     """A deployment whose list of consumers has more pages than anybody would walk."""
 
