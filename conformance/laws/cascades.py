@@ -1,10 +1,13 @@
 """Cascades: what goes with what, and what stays."""
 
+from typing import Any
+
 from conformance.laws.mappings import ground as mapping_ground
 from conformance.laws.paging import listed_ids
 from conformance.laws.registry import law
-from conformance.laws.resources import configure, configured
+from conformance.laws.resources import configure, configured, connected
 from conformance.laws.resources import ground as resource_ground
+from conformance.laws.secrecy import secrets_of
 from conformance.laws.world import Connector, World
 from conformance.target import Principal
 
@@ -16,7 +19,7 @@ _DEL = ("VLT-CNX-01", "VLT-CSM-03", "VLT-CNX-02", "VLT-ISO-01", "VLT-ISO-02")
 @law("VLT-CAS-01", "cascades", _ALL, builds_on=(*_DEL, "VLT-CAS-07"))
 def a_consumer_takes_its_connections_along(world: World) -> None:
     """A consumer that is deleted and comes back has no connection or setting of before."""
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     world.consumer(who, metadata={"user_name": world.nonce})
     world.add(who, connector, settings=world.settings(connector), metadata={"mark": world.nonce})
     others = [c for c in world.catalogue if c.service_id != connector.service_id][:3]
@@ -63,7 +66,8 @@ def only_that_consumer_is_deleted(world: World) -> None:
     others = [Principal(who.application, who.consumer_id + end) for end in ("-2", "+x", "0")]
     if len(world.target.applications) > 1:
         others.append(Principal(world.other_application, who.consumer_id))
-    connectors = [c for c in world.plains() if world.is_shared(c)][:1]
+    rows = world.plains() or list(world.catalogue)
+    connectors = [c for c in rows if world.is_shared(c)][:1]
     for one in (who, *others):
         world.consumer(one)
         for connector in connectors:
@@ -87,8 +91,8 @@ def only_that_consumer_is_deleted(world: World) -> None:
     builds_on=("VLT-CNX-09", "VLT-ISO-01", "VLT-CNX-10", "VLT-CNX-25"),
 )
 def a_connection_takes_its_settings_along(world: World) -> None:
-    """A connection that is deleted and added again has no setting of before."""
-    who, connector = world.who(), world.plain()
+    """A connection that is deleted and added again has no setting of before, nor a secret."""
+    who, connector = world.who(), world.addable()
     settings = {**world.settings(connector), "extra": world.nonce}
     world.add(who, connector, settings=settings, metadata={"mark": world.nonce})
     world.call("connectionsDelete", who, **connector.path)
@@ -105,6 +109,34 @@ def a_connection_takes_its_settings_along(world: World) -> None:
     world.expect(not filled, "form fields", "no value of before", filled)
     mark = (item.get("metadata") or {}).get("mark")
     world.expect(mark is None, "metadata", "none", mark)
+    _takes_secrets_along(world)
+
+
+def _takes_secrets_along(world: World) -> None:
+    """Expect a secret to be asked for again, where it may be kept apart from all else."""
+    rows = [c for c in world.plains() if secrets_of(c) and not c.validates]
+    for connector in sorted(rows, key=lambda c: len(secrets_of(c)) == len(c.required))[:1]:
+        who, fresh = world.who("secret"), world.who("fresh")
+        settings = world.settings(connector)
+        secret = set(secrets_of(connector))
+        world.add(who, connector, settings=settings)
+        if world.one(who, connector).get("state") != "callable":
+            return
+        world.call("connectionsDelete", who, **connector.path)
+        for one in (who, fresh):
+            world.add(one, connector, settings={k: settings[k] for k in settings.keys() - secret})
+        item = world.one(who, connector)
+        shown, want = (_form(found, secret) for found in (item, world.one(fresh, connector)))
+        as_new = shown == want
+        world.expect(as_new, "secret", f"a form without {sorted(secret)}", "it is filled in")
+        state = item.get("state")
+        world.expect(state != "callable", "state", f"not callable without {sorted(secret)}", state)
+
+
+def _form(item: dict[str, Any], names: set[str]) -> list[tuple[str, str]]:
+    """Return what a form shows in some fields; nothing is nothing, however it is written."""
+    rows = [f for f in item.get("form_fields") or () if isinstance(f, dict)]
+    return [(str(f.get("id")), str(f.get("value") or "")) for f in rows if f.get("id") in names]
 
 
 @law(
@@ -135,8 +167,8 @@ def a_connection_takes_its_credentials_along(world: World) -> None:
 )
 def only_that_connection_is_deleted(world: World) -> None:
     """Deleting a connection leaves the consumer's others, also those to its service."""
-    who, plains = world.who(), world.plains()
-    world.need(plains, "the catalogue has no connector for it")
+    who, plains = world.who(), world.plains() or list(world.catalogue)
+    world.need(plains, "the catalogue has no connector")
     # one service under several unified APIs is several connections
     pairs = [(a, b) for a in plains for b in world.catalogue if _are_twins(a, b)]
     first = pairs[0][0] if pairs else plains[0]
@@ -174,12 +206,10 @@ def a_connection_takes_its_resource_settings_along(world: World) -> None:
     """A connection that is deleted and added again has no resource settings of before."""
     connector, resource, field = resource_ground(world)
     who = world.who()
-    world.add(who, connector, settings=world.settings(connector))
+    connected(world, who, connector)
     configure(world, who, connector, resource, field, world.nonce)
     world.call("connectionsDelete", who, **connector.path)
-    world.add(
-        who, connector, settings={k: f"again{i}" for i, k in enumerate(world.settings(connector))}
-    )
+    connected(world, who, connector)
     seen = configured(world, who, connector, resource)
     world.expect(world.nonce not in seen, "kept", "no value of before", seen)
 
@@ -189,11 +219,11 @@ def a_consumer_takes_its_resource_settings_along(world: World) -> None:
     """A consumer that is deleted and comes back has no resource settings of before."""
     connector, resource, field = resource_ground(world)
     who = world.who()
-    world.add(who, connector, settings=world.settings(connector))
+    connected(world, who, connector)
     configure(world, who, connector, resource, field, world.nonce)
     answer = world.call("consumersDelete", who)
     world.need(answer.is_good, "the consumer cannot be deleted")
-    world.add(who, connector, settings=world.settings(connector))
+    connected(world, who, connector)
     seen = configured(world, who, connector, resource)
     world.expect(world.nonce not in seen, "kept", "no value of before", seen)
 
@@ -201,7 +231,7 @@ def a_consumer_takes_its_resource_settings_along(world: World) -> None:
 @law("VLT-CAS-09", "cascades", _CNX, builds_on=("VLT-CNX-09", "VLT-CNX-12"))
 def a_disabled_connection_can_be_deleted(world: World) -> None:
     """A connection that is disabled is deleted as any other; deleting it again does no harm."""
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     world.add(who, connector, settings=world.settings(connector))
     world.patch(who, connector, enabled=False)
     world.call("connectionsDelete", who, **connector.path)
@@ -257,7 +287,7 @@ def a_consumer_takes_its_consents_along(world: World) -> None:
 )
 def deleting_a_connection_leaves_its_consumer(world: World) -> None:
     """Deleting a connection leaves the consumer, and its metadata, as they were."""
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     world.consumer(who, metadata={"user_name": world.nonce})
     world.add(who, connector)
     world.call("connectionsDelete", who, **connector.path)

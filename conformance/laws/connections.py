@@ -27,7 +27,7 @@ def an_untouched_connection_is_available(world: World) -> None:
 @law("VLT-CNX-02", "state", _CRUD, builds_on=_BASE)
 def an_added_connection_is_read_back(world: World) -> None:
     """A connection that was added is enabled and no longer available, alone and in the list."""
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     answer = world.call(
         "connectionsAdd",
         who,
@@ -90,7 +90,7 @@ def a_connection_names_itself(world: World) -> None:
 )
 def the_list_agrees_with_one(world: World) -> None:
     """A connection in the list says what it says alone, added or not, enabled or not."""
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     offered = {str(r.get("id")) for r in world.listed(who)}
     world.add(who, connector, settings=world.settings(connector), metadata={"mark": world.nonce})
     others = [row for row in world.catalogue if row.path != connector.path]
@@ -110,7 +110,7 @@ def the_list_agrees_with_one(world: World) -> None:
 @law("VLT-CNX-05", "state", _CRUD, builds_on=_ADD)
 def an_update_is_read_back(world: World) -> None:
     """What an update sets is in its answer and in the next read."""
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     world.add(who, connector)
     settings = world.settings(connector)
     plain = {k: v for k, v in settings.items() if k not in connector.hidden}
@@ -128,7 +128,7 @@ def an_update_is_read_back(world: World) -> None:
 @law("VLT-CNX-06", "state", "settings are merged: PATCH", "inferred", builds_on=_UPD)
 def settings_and_metadata_merge(world: World) -> None:
     """An update of one setting leaves the others as they were, and so does one of `enabled`."""
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     world.add(who, connector)
     world.patch(
         who, connector, settings={"first": "a", "second": "b", "m": "s"}, metadata={"m": "a"}
@@ -157,6 +157,9 @@ VALUES: dict[str, Any] = {
     "empty": "",
     "list": ["a", 1, True],
     "nested": {"a": {"b": [1, {"c": "d"}]}},
+    # in a list, which no way to patch looks into
+    "nulls": [None, {"a": None, "b": 1}],
+    "decomposed": "Zu\u0308rich e\u0301",
     "digits": "007",
     "decimal": "1.50",
     "word": "true",
@@ -178,8 +181,8 @@ PADDED = "  between blanks  "
     builds_on=(*_UPD, "VLT-LIM-03"),
 )
 def values_come_back_as_they_were_sent(world: World) -> None:
-    """Text, numbers, booleans, lists and objects in settings and metadata survive as they are."""
-    who, connector = world.who(), world.plain()
+    """Texts, numbers, lists, objects and the nulls in them survive in settings and metadata."""
+    who, connector = world.who(), world.addable()
     world.add(who, connector)
     for name, values in (("settings", VALUES), ("metadata", {**VALUES, "padded": PADDED})):
         world.patch(who, connector, **{name: values})
@@ -188,6 +191,10 @@ def values_come_back_as_they_were_sent(world: World) -> None:
             seen = found.get(key)
             same = seen == want and isinstance(seen, bool) == isinstance(want, bool)
             world.expect(same, name, f"{key}: {want!r}", repr(seen))
+    new, nested = world.who("new"), {"a": None, "b": {"c": None, "d": 1}}
+    world.add(new, connector, metadata={"nested": nested})
+    found = (world.one(new, connector).get("metadata") or {}).get("nested")
+    world.expect(found == nested, "metadata", f"nested: {nested!r}", repr(found))
 
 
 @law(
@@ -198,7 +205,7 @@ def values_come_back_as_they_were_sent(world: World) -> None:
 )
 def repeating_an_update_changes_nothing(world: World) -> None:
     """An update is idempotent: sent twice, it leaves the connection as sent once."""
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     world.add(who, connector)
     body = {
         "settings": {**world.settings(connector), "list": [1, 2], "n": 3},
@@ -215,7 +222,7 @@ def repeating_an_update_changes_nothing(world: World) -> None:
 @law("VLT-CNX-09", "state", "connectionsDelete; help: deleting a connection", builds_on=_ADD)
 def a_deleted_connection_is_available_again(world: World) -> None:
     """After its deletion a connection is available and not enabled, and holds no settings."""
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     # some list what was added only: then there is nothing to come back to
     before = [r for r in world.listed(who) if r.get("id") == connector.name]
     world.add(who, connector, settings=world.settings(connector), metadata={"mark": world.nonce})
@@ -251,7 +258,7 @@ def a_missing_field_keeps_a_connection_from_callable(world: World) -> None:
     """A connection is not callable while a required field is empty."""
     chosen = [_with_most_fields(world, kind) for kind in ("apiKey", "basic", "custom")]
     rows = [connector for connector in chosen if connector]
-    world.need(rows, "no connector asks for fields")
+    world.need(rows, "no connector without OAuth asks for fields (VLT-OAU-05 judges the others)")
     for connector, take in [(c, n) for c in rows for n in range(len(c.required))]:
         who = world.who(f"{connector.auth_type}{take}")
         world.add(who, connector)
@@ -314,7 +321,7 @@ def _counted(world: World) -> list[tuple[Connector, dict[str, int]]]:
 )
 def disabling_keeps_the_connection(world: World) -> None:
     """`enabled: false` is kept, takes nothing else away, and `enabled: true` brings all back."""
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     world.add(who, connector, settings=world.settings(connector), metadata={"mark": world.nonce})
     before = still(world.one(who, connector))
     world.patch(who, connector, enabled=False)
@@ -359,7 +366,7 @@ def what_is_read_only_stays(world: World) -> None:
 @law("VLT-CNX-14", "state", "a refusal is no half success", builds_on=_UPD)
 def a_refused_update_changes_nothing(world: World) -> None:
     """An update that is refused changes nothing, not even what was right in it."""
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     world.add(who, connector, settings=world.settings(connector), metadata={"mark": "before"})
     before = still(world.one(who, connector))
     bodies: tuple[dict[str, Any], ...] = (
@@ -390,7 +397,7 @@ def a_refused_update_changes_nothing(world: World) -> None:
 )
 def times_tell_creation_and_update(world: World) -> None:
     """created_at stays, and an update sets updated_at to a time that is not before it."""
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     world.add(who, connector)
     created = world.one(who, connector).get("created_at")
     world.need(isinstance(created, int | float), "no created_at")
@@ -541,7 +548,7 @@ def an_unknown_connector_is_not_found(world: World) -> None:
 @law("VLT-CNX-19", "state", "GET is safe (RFC 9110)")
 def reading_again_gives_the_same(world: World) -> None:
     """Reading a connection, the list or a consumer again and again gives what it gave before."""
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     world.add(who, connector, settings=world.settings(connector))
     for body in (None, {"metadata": {"n": "1"}}):
         if body:
@@ -597,7 +604,7 @@ def an_empty_update_changes_nothing(world: World) -> None:
 
     Whether empty metadata empties what there was is left open.
     """
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     world.add(who, connector, settings=world.settings(connector), metadata={"m": "1"})
     before = still(world.one(who, connector))
     bodies: tuple[dict[str, Any], ...] = ({}, {"settings": {}})
@@ -617,7 +624,7 @@ def an_empty_update_changes_nothing(world: World) -> None:
 )
 def what_an_update_names_counts_alone_and_together(world: World) -> None:
     """Any of enabled, settings and metadata, in any combination, changes these and no other."""
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     world.add(who, connector, settings={"extra": "v"}, metadata={"mark": "v"})
     held = {"enabled": True, "settings": "v", "metadata": "v"}
     names = ("enabled", "settings", "metadata")
@@ -674,7 +681,7 @@ def a_consent_outlasts_updates(world: World) -> None:
 @law("VLT-CNX-25", "state", _CRUD, builds_on=(*_UPD, "VLT-CNX-09"))
 def what_was_deleted_can_be_added_again(world: World) -> None:
     """A connection that was deleted is added, updated and deleted again as the first time."""
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     settings = world.settings(connector)
     first = ""
     for turn in range(3):

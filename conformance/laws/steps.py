@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from conformance.laws.mappings import grounds as mapped_grounds
+from conformance.laws.mappings import targets_of
 from conformance.laws.oauth import wanted_before, with_state
 from conformance.laws.registry import law
 from conformance.laws.resources import configured, field_ids
@@ -64,7 +65,16 @@ def a_step_leaves_what_it_does_not_name(world: World) -> None:
     """Off and on, an import, a consent, a revocation leave what was stored, mappings included."""
     for connector, target in _grounds(world):
         who = world.who(f"{connector.service_id[:12]}-{connector.unified_api[:6]}")
-        places = _furnish(world, who, connector, target)
+        settings = {**world.filled(connector), "extra": world.nonce}
+        world.add(who, connector, settings=settings, metadata={"mark": world.nonce})
+        places: dict[str, str] = {}
+        for name, furnish in (("configuration", _configure), ("mapping", _map)):
+            bare = _bare(world, who, connector)
+            places |= furnish(world, who, connector, target)
+            now = _bare(world, who, connector)
+            world.expect(
+                now == bare, name, "settings and metadata as before", difference(bare, now)
+            )
         before = _furniture(world, who, connector, places)
         steps: tuple[Step, ...] = (
             ("disabled", lambda: bool(world.patch(who, connector, enabled=False))),  # noqa: B023
@@ -73,6 +83,10 @@ def a_step_leaves_what_it_does_not_name(world: World) -> None:
             *(
                 ("configuration", lambda: _set(world, who, connector, resource, places[resource]))  # noqa: B023
                 for resource in connector.resources[:1]
+            ),
+            *(
+                ("configuration", lambda: _set_whole(world, who, connector, places))  # noqa: B023
+                for _ in connector.resources[:1]
             ),
         )
         if connector.redirects:
@@ -110,25 +124,38 @@ def _grounds(world: World) -> list[Ground]:
     return found
 
 
-def _furnish(
+def _bare(world: World, who: Principal, connector: Connector) -> dict[str, Any]:
+    """Return all settings of a connection, and what else it was added with."""
+    item = world.one(who, connector)
+    return {name: item.get(name) for name in ("settings", "metadata", "enabled", "created_at")}
+
+
+def _configure(
     world: World, who: Principal, connector: Connector, target: str | None
 ) -> dict[str, str]:
-    """Give a connection all that it can keep; return where its settings and mapping are."""
-    settings = {**world.filled(connector), "extra": world.nonce}
-    world.add(who, connector, settings=settings, metadata={"mark": world.nonce})
+    """Store a default for a resource; return under which field."""
+    del target
     places: dict[str, str] = {}
     for resource in connector.resources[:1]:
         answer = world.call("connectionSettingsAll", who, resource=resource, **connector.path)
         fields = field_ids(answer.item.get("configuration"), resource)
         places[resource] = (fields or [_OWN])[0]
         _set(world, who, connector, resource, places[resource])
+    return places
+
+
+def _map(world: World, who: Principal, connector: Connector, target: str | None) -> dict[str, str]:
+    """Map a target field: one that the connection shows, else one of the contract's form."""
     shown = world.one(who, connector).get("custom_mappings")
     ids = [m.get("id") for m in shown if isinstance(m, dict)] if isinstance(shown, list) else []
-    if target := target or next((str(each) for each in ids if each), None):
-        at = {"target_field_id": target, **connector.path}
-        world.call("customMappingsAdd", who, body={"value": f"$.{world.nonce}"}, **at)
-        places["mapping"] = target
-    return places
+    target = target or next((str(each) for each in ids if each), None)
+    if target is None:
+        target = next(iter(targets_of(world, who, connector)), None)
+    if target is None:
+        return {}
+    at = {"target_field_id": target, **connector.path}
+    world.call("customMappingsAdd", who, body={"value": f"$.{world.nonce}"}, **at)
+    return {"mapping": target}
 
 
 def _set(world: World, who: Principal, connector: Connector, resource: str, field: str) -> bool:
@@ -136,6 +163,16 @@ def _set(world: World, who: Principal, connector: Connector, resource: str, fiel
     at = {"resource": resource, **connector.path}
     body = {"configuration": [row]}
     return world.call("connectionSettingsUpdate", who, body=body, **at).is_good
+
+
+def _set_whole(
+    world: World, who: Principal, connector: Connector, places: Mapping[str, str]
+) -> bool:
+    """Send the configuration as the update of a connection takes it; it may be refused there."""
+    resource = connector.resources[0]
+    row = {"resource": resource, "defaults": [{"id": places[resource], "value": world.nonce}]}
+    body = {"configuration": [row]}
+    return world.call("connectionsUpdate", who, body=body, **connector.path).is_good
 
 
 def _furniture(

@@ -67,8 +67,7 @@ def _agree(world: World, who: Principal, connector: Connector, step: str) -> Non
 )
 def every_view_shows_each_write(world: World) -> None:
     """After each kind of write the list, the consumer and a resource show what one shows."""
-    rows = world.plains()
-    world.need(rows, "no connector asks for settings alone")
+    rows = world.plains() or [world.addable()]
     who = world.who()
     connector = next((row for row in rows if row.resources), rows[0])
     _agree(world, who, connector, "nothing")
@@ -123,35 +122,74 @@ def every_view_shows_a_credential(world: World) -> None:
 )
 def a_form_shows_what_was_saved(world: World) -> None:
     """A field of the form that shows a value shows the setting of its id, saved once or again."""
-    rows = [c for c in world.catalogue if c.auth_type in {"apiKey", "basic", "custom"}]
-    rows = sorted(rows, key=lambda c: -len(c.required))[:2]
-    world.need(rows and rows[0].required, "no connector asks for fields")
+    rows = _forms(world)
+    world.need(rows, "no connector asks for fields that take a text")
     for index, connector in enumerate(rows):
         who = world.who(f"f{index}")
         world.add(who, connector)
-        plain = [f for f in connector.required if not _is_hidden(f)]
+        earlier: dict[str, str] = {}
         for turn in range(2):
-            saved = {str(f["id"]): f"v{turn}{place}" for place, f in enumerate(plain)}
-            answer = world.call(
-                "connectionsUpdate", who, body={"settings": saved}, **connector.path
-            )
-            if not answer.is_good:
+            saved = {
+                str(f["id"]): _written(world, f, turn, place)
+                for place, f in enumerate(connector.required)
+                if _takes_text(f)
+            }
+            body = {"settings": saved}
+            if not world.call("connectionsUpdate", who, body=body, **connector.path).is_good:
                 break
             shown = _filled(world.one(who, connector))
+            secret = {str(f["id"]) for f in connector.required if _is_hidden(f)}
+            for name in secret & saved.keys():  # it may be masked, but not be that of before
+                stale = name in earlier and shown.get(name) == earlier[name]
+                world.expect(not stale, "secret", f"the latest {name}, or none", "the first one")
+            earlier = saved
+            open_to_all = {name: value for name, value in saved.items() if name not in secret}
             # what a form does not show is no fault, but nothing may stand in another's place
-            values = {value: name for name, value in saved.items()}
-            want = {name: value for name, value in saved.items() if name in shown}
+            values = {value: name for name, value in open_to_all.items()}
+            want = {name: value for name, value in open_to_all.items() if name in shown}
             want |= {values[v]: v for v in shown.values() if isinstance(v, str) and v in values}
             seen = {name: shown.get(name) for name in want}
             world.expect(seen == want, "value", str(want), seen)
     world.need(world.judged, "no form shows a value")
 
 
-def _is_hidden(form_field: Mapping[str, Any]) -> bool:
-    """Whether a field may show something else than what was saved, or takes no text."""
+def _forms(world: World) -> list[Connector]:
+    """Return connectors whose forms take texts: open ones, a secret, and one before a consent."""
+
+    def count(connector: Connector, *, hidden: bool) -> int:
+        return len([f for f in connector.required if _takes_text(f) and _is_hidden(f) == hidden])
+
+    kinds = {"apiKey", "basic", "custom"}
+    some = [c for c in world.catalogue if any(map(_takes_text, c.required))]
+    alone = [c for c in some if c.auth_type in kinds]
+    plain = sorted(alone, key=lambda c: -count(c, hidden=False))[:2]
+    secret = [c for c in alone if count(c, hidden=True)]
+    asked = sorted((c for c in some if c.redirects), key=lambda c: -count(c, hidden=False))
+    found = (*plain, *([] if any(c in secret for c in plain) else secret[:1]), *asked[:1])
+    return list({c.name: c for c in found}.values())
+
+
+def _takes_text(form_field: Mapping[str, Any]) -> bool:
     kind = form_field.get("type", "text")
-    odd = form_field.get("sensitive") or form_field.get("mask") or form_field.get("options")
-    return bool(odd or form_field.get("id") == "api_key" or kind != "text")
+    return kind in {"text", "textarea", "url", "email", "password"} and not form_field.get(
+        "options"
+    )
+
+
+def _written(world: World, form_field: Mapping[str, Any], turn: int, place: int) -> str:
+    """Return what is saved for a field at a turn, in the form that such a field takes."""
+    name, text = str(form_field["id"]), f"v{turn}{place}"
+    if _is_hidden(form_field):
+        return world.secret(f"form_{name}_{turn}", f"canary-form{turn}{place}-{world.nonce}")
+    if form_field.get("type") == "url" or "url" in name:
+        return f"https://{text}.example.com"
+    return f"{text}@example.com" if "email" in {form_field.get("type"), name} else text
+
+
+def _is_hidden(form_field: Mapping[str, Any]) -> bool:
+    """Whether a field is secret, and may show something else than what was saved."""
+    odd = form_field.get("sensitive") or form_field.get("mask")
+    return bool(odd or form_field.get("id") == "api_key" or form_field.get("type") == "password")
 
 
 def _filled(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,7 +207,7 @@ def _filled(item: Mapping[str, Any]) -> dict[str, Any]:
 )
 def a_filtered_list_shows_each_write(world: World) -> None:
     """A filtered list that was read before shows an addition, an update and a deletion."""
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     ways = (
         {"api": connector.unified_api},
         {"configured": "true"},
@@ -245,7 +283,7 @@ def _mapped(world: World, who: Principal, connector: Connector, target: str) -> 
 )
 def the_list_of_consumers_shows_each_write(world: World) -> None:
     """A page of consumers that was read before shows a consumer, and what happens to it."""
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     page = _last_page(world, who)
     _listed(world, who, page)
     steps: tuple[tuple[str, dict[str, Any]], ...] = (

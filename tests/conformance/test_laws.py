@@ -113,7 +113,7 @@ SMOKED = [b for b in BUGS if b not in FOUND_BY_QUICK and b not in KNOWN]
 TOLD_ELSEWHERE = {"list_one_api", "second_page_bare"}
 SAMPLE = [b for b in (*FURTHER, *FOURTH) if b not in FOUND_BY_QUICK][::6]
 SAMPLE = [b for b in SAMPLE if b not in TOLD_ELSEWHERE]
-SAMPLE += [b for b in (*FIFTH, *SIXTH) if b not in FOUND_BY_QUICK][::6]
+SAMPLE += [b for b in (*FIFTH, *SIXTH, *SEVENTH) if b not in FOUND_BY_QUICK][::6]
 PLANTED = [*SMOKED, *SAMPLE]
 
 
@@ -186,6 +186,34 @@ def test_the_reason_of_what_is_not_judged_names_the_state_and_not_the_session() 
     _, ended = judged(only=("VLT-OAU-14",), vault=Opaque(clock=Clock(real=False)))
 
     assert ended.not_judged["VLT-OAU-14"] == "the state is not a JWT"
+
+
+def test_added_connections_will_do_for_most_laws_where_everything_asks_for_consent() -> None:
+    _, ended = judged(variants=["consent_only", "targets_unshown"])
+
+    assert ended.causes == ()
+    assert ended.not_judged == {
+        "VLT-CNX-10": "no connector without OAuth asks for fields (VLT-OAU-05 judges the others)",
+        **dict.fromkeys(
+            ("VLT-CNX-11", "VLT-CNX-20", "VLT-CNX-26"),
+            "every connector needs more than its settings",
+        ),
+        "VLT-CNX-17": "no connector with one of the two grants",
+        "VLT-CSM-10": "no two connections need nothing but their fields "
+        "(consumersOne answered 200)",
+        "VLT-SEC-03": "no connector has an api_key",
+        "VLT-SEC-09": "no connector asks for a secret",
+        **dict.fromkeys(
+            ("VLT-SEC-04", "VLT-VAL-06"), "no connector with the client_credentials grant"
+        ),
+    }
+
+
+@pytest.mark.parametrize("bug", ["add_not_stored", "config_lost", "log_oldest", "empty_dropped"])
+def test_bugs_are_found_on_connections_that_are_only_added(bug: str) -> None:
+    _, ended = judged(bug, variants=["consent_only"])
+
+    assert [c.failure.area for c in ended.causes] == [BUGS[bug].area]
 
 
 class Long(Vault):
