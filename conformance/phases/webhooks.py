@@ -35,6 +35,7 @@ class Delivery:
     headers: Mapping[str, str]
     body: bytes
     status: int
+    path: str = "/hook"
 
     @property
     def payload(self) -> dict[str, Any]:
@@ -71,7 +72,7 @@ class Receiver:
                     receiver.refuse_once = ""
                     status = 500
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                receiver.deliveries.append(Delivery(headers, body, status))
+                receiver.deliveries.append(Delivery(headers, body, status, self.path))
                 self.send_response(status)
                 self.send_header("content-length", "0")
                 self.end_headers()
@@ -92,11 +93,12 @@ class Receiver:
             self._server.shutdown()
             self._server.server_close()
 
-    def of(self, who: Principal, event: str = "") -> list[Delivery]:
-        """Return the deliveries about a consumer, of one event type."""
+    def of(self, who: Principal, event: str = "", path: str = "/hook") -> list[Delivery]:
+        """Return the deliveries about a consumer, of one event type, by one subscription."""
+        rows = [d for d in self.deliveries if d.path == path]
         rows = [
             d
-            for d in self.deliveries
+            for d in rows
             if (d.payload.get("entity") or {}).get("consumer_id") == who.consumer_id
             or str(d.payload.get("entity_id", "")).endswith(who.consumer_id)
         ]
@@ -119,6 +121,16 @@ class Receiver:
         else:
             self.missed.add(event)
         return found
+
+    def wait_at(
+        self, who: Principal, event: str, path: str, patience: float = _PATIENCE
+    ) -> list[Delivery]:
+        """Wait for a delivery by another subscription, and for what comes beside it."""
+        until = time.monotonic() + patience
+        while time.monotonic() < until and not self.of(who, event, path):
+            time.sleep(0.02)
+        time.sleep(0.1)
+        return self.of(who, event, path)
 
     def forget(self) -> None:
         """Know of nothing that has come, or has not."""
@@ -145,19 +157,23 @@ def subscribe(context: Context) -> str:
     """Tell the deployment to deliver to our receiver; return where to undo it."""
     target = context.target
     app = target.applications[0].id
-    wanted = {"delivery_url": RECEIVER.url, "events": ["*"]}
-    ways = (
-        (f"/_mock/apps/{app}/webhooks", wanted),
-        ("/_mock/webhooks", {"application_id": app, **wanted}),
-        (_WEBHOOK_API, {"unified_api": "vault", "status": "enabled", **wanted}),
-    )
-    for path, body in ways:
+    for path in (f"/_mock/apps/{app}/webhooks", "/_mock/webhooks", _WEBHOOK_API):
+        body = {**_body_for(path, app, RECEIVER.url), "events": ["*"]}
         answer = _control(target, "POST", path, body)
         if answer.is_good:
             target.capabilities["webhooks"] = path
             told = answer.json if isinstance(answer.json, dict) else {}
             return f"{path}/{told.get('id') or answer.item.get('id') or 'none'}"
     return ""
+
+
+def _body_for(path: str, application_id: str, url: str) -> dict[str, str]:
+    """Return what a place where subscriptions are made asks for, but for the events."""
+    if path == "/_mock/webhooks":
+        return {"application_id": application_id, "delivery_url": url}
+    if path == _WEBHOOK_API:
+        return {"unified_api": "vault", "status": "enabled", "delivery_url": url}
+    return {"delivery_url": url}
 
 
 def _control(target: Target, method: str, path: str, body: object = None) -> Answer:
@@ -211,7 +227,9 @@ def an_event_fits_the_contract(world: World) -> None:
     contract = world.target.contract
     schema = contract.schema({"$ref": "#/components/schemas/ConnectionEvent"}, request=False)
     judge_ = jsonschema_rs.Draft4Validator(schema)
-    for delivery in RECEIVER.of(who):
+    found = RECEIVER.of(who)
+    shows_states = any((d.payload.get("entity") or {}).get("state") for d in found)
+    for delivery in found:
         payload = delivery.payload
         problems = [e.message for e in judge_.iter_errors(payload)]
         world.expect(not problems, "schema", "a ConnectionEvent", problems[:2])
@@ -237,6 +255,11 @@ def an_event_fits_the_contract(world: World) -> None:
         seen = (entity.get("consumer_id"), entity.get("unified_api"), entity.get("service_id"))
         want = (who.consumer_id, connector.unified_api, connector.service_id)
         world.expect(seen == want, "entity", str(want), seen)
+        shown = entity.get("id", name)
+        world.expect(shown == name, "entity id", name, shown)
+        if payload.get("event_type") == "vault.connection.deleted" and shows_states:
+            state = entity.get("state")
+            world.expect(state == "available", "deleted", "available", state)
         if payload.get("event_type") == "vault.connection.callable":
             world.expect(
                 entity.get("state") == "callable", "state", "callable", entity.get("state")
@@ -281,7 +304,7 @@ def an_event_is_signed(world: World) -> None:
 def a_refused_delivery_comes_again(world: World) -> None:
     """A delivery that was answered 500 comes again, with the same idempotency key."""
     _receiver(world)
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     RECEIVER.refuse_once = who.consumer_id
     world.add(who, connector)
     world.need(RECEIVER.wait(who, "vault.connection.created"), "no event was delivered")
@@ -420,7 +443,7 @@ def imports_and_revocations_raise_their_events(world: World) -> None:
 def no_event_without_a_transition(world: World) -> None:
     """What is read or refused raises no event, and events go to their application alone."""
     _receiver(world)
-    who, connector = world.who(), world.plain()
+    who, connector = world.who(), world.addable()
     stranger = None
     if len(world.target.applications) > 1:
         stranger = world.who("stranger", world.other_application)
@@ -443,6 +466,58 @@ def no_event_without_a_transition(world: World) -> None:
     if stranger is not None:
         leaks = len(RECEIVER.of(stranger))
         world.expect(not leaks, "application", "events of one application", f"{leaks} of another")
+
+
+@law(
+    "VLT-HOK-09",
+    "webhooks",
+    "Webhook API: events and status of a subscription",
+    "documented",
+    builds_on=("VLT-HOK-01", "VLT-HOK-02", "VLT-HOK-08"),
+)
+def a_subscription_gets_what_it_asked_for(world: World) -> None:
+    """A subscription to one event gets that event alone, and one that is disabled gets none."""
+    _receiver(world)
+    wanted = "vault.connection.deleted"
+    narrow = _subscribed(world, "narrow", [wanted])
+    off = _subscribed(world, "off", ["*"])
+    try:
+        world.need(narrow or off, "no further subscription can be made and taken away again")
+        is_off = off and _disabled(world, off)
+        who, connector = world.who(), world.addable()
+        world.add(who, connector)
+        world.patch(who, connector, metadata={"n": "1"})
+        world.call("connectionsDelete", who, **connector.path)
+        world.need(RECEIVER.wait(who, wanted), "no event was delivered")
+        if narrow:
+            RECEIVER.wait_at(who, wanted, "/narrow")
+            told = {str(d.payload.get("event_type")) for d in RECEIVER.of(who, "", "/narrow")}
+            world.expect(told == {wanted}, "events", f"{wanted} alone", sorted(told))
+        if is_off:
+            RECEIVER.wait_at(who, wanted, "/off", 0.3)
+            count = len(RECEIVER.of(who, "", "/off"))
+            world.expect(not count, "disabled", "no event", f"{count} events")
+    finally:
+        for place in filter(None, (narrow, off)):
+            _control(world.target, "DELETE", place)
+
+
+def _subscribed(world: World, name: str, events: list[str]) -> str:
+    """Subscribe a place of the receiver to some events; return where to undo it, if it is told."""
+    path = world.target.capabilities["webhooks"]
+    url = RECEIVER.url.removesuffix("/hook") + f"/{name}"
+    body = {**_body_for(path, world.application.id, url), "events": events}
+    answer = _control(world.target, "POST", path, body)
+    told = answer.json if isinstance(answer.json, dict) else {}
+    found = told.get("id") or answer.item.get("id")
+    return f"{path}/{found}" if answer.is_good and found else ""
+
+
+def _disabled(world: World, place: str) -> bool:
+    """Disable a subscription; tell whether the deployment says that it is."""
+    answer = _control(world.target, "PATCH", place, {"status": "disabled"})
+    told = answer.json if isinstance(answer.json, dict) else {}
+    return answer.is_good and "disabled" in {told.get("status"), answer.item.get("status")}
 
 
 def _receiver(world: World) -> None:

@@ -358,35 +358,16 @@ class Vault(sixth.Vault):
 
     # --- events ---
 
-    def _control(self, request: Request) -> Reply:
-        name = request.path.removeprefix("/_mock/webhooks").strip("/")
-        if not request.path.startswith("/_mock/webhooks"):
-            return super()._control(request)
-        known: dict[str, dict[str, Any]] = self.notes.setdefault("subscriptions", {})
-        if request.method == "POST":
-            body = json.loads(request.body)
-            name = f"s{next(self.serial)}"
-            known[name] = {"status": "enabled", **body, "id": name}
-            self.hooks.append((body["application_id"], body["delivery_url"]))
-            return Reply(201, known[name])
-        if name not in known:
-            raise Refused(404, "EntityNotFoundError", "Unknown route")
-        if request.method == "PATCH":
-            known[name] |= json.loads(request.body)
-            return Reply(200, known[name])
-        gone = known.pop(name)
-        self.hooks.remove((gone["application_id"], gone["delivery_url"]))
-        return Reply(204)
+    def _wants(self, hook: dict[str, Any], event_type: str) -> bool:
+        if self.bug("hook_unasked"):
+            hook = {**hook, "events": ["*"]}
+        if self.bug("hook_to_disabled"):
+            hook = {**hook, "status": "enabled"}
+        return super()._wants(hook, event_type)
 
     def _deliver(
         self, app: str, url: str, event_type: str, key: str, payload: dict[str, Any]
     ) -> None:
-        known = self.notes.get("subscriptions", {}).values()
-        for one in [one for one in known if one["delivery_url"] == url]:
-            wanted = one.get("events") or ["*"]
-            asked = "*" in wanted or event_type in wanted or self.bug("hook_unasked")
-            if not asked or (one["status"] == "disabled" and not self.bug("hook_to_disabled")):
-                return
         entity = dict(payload["entity"])
         if event_type.endswith(".deleted"):
             if self.bug("hook_deleted_state"):

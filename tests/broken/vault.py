@@ -285,7 +285,7 @@ class Vault:
         self.world: dict[str, dict[str, dict[str, Any]]] = {app: {} for app in self.applications}
         self.flows: dict[str, dict[str, Any]] = {}
         self.used: set[str] = set()
-        self.hooks: list[tuple[str, str]] = []
+        self.hooks: dict[str, dict[str, Any]] = {}
         self.lock = threading.RLock()
         self.serial = itertools.count(1)
         self.ahead: dict[str, float] = {}
@@ -1184,11 +1184,18 @@ class Vault:
             "entity": entity,
             "occurred_at": _iso(now),
         }
-        for hook_app, url in self.hooks:
-            if hook_app == app or self.bug("hook_other_app"):
+        for hook in list(self.hooks.values()):
+            if (hook["application_id"] == app or self.bug("hook_other_app")) and self._wants(
+                hook, event_type
+            ):
+                url = hook["delivery_url"]
                 threading.Thread(
                     target=self._deliver, args=(app, url, event_type, key, payload), daemon=True
                 ).start()
+
+    def _wants(self, hook: dict[str, Any], event_type: str) -> bool:
+        events = hook.get("events") or ["*"]
+        return hook["status"] == "enabled" and ("*" in events or event_type in events)
 
     def _deliver(
         self, app: str, url: str, event_type: str, key: str, payload: dict[str, Any]
@@ -1229,13 +1236,26 @@ class Vault:
     def _control(self, request: Request) -> Reply:
         if request.path == "/_mock/health":
             return Reply(200, {"status": "ok"}, {"x-mock": "stand-in"})
-        if request.path == "/_mock/webhooks" and request.method == "POST":
-            wanted = json.loads(request.body)
-            self.hooks.append((wanted["application_id"], wanted["delivery_url"]))
-            return Reply(200, {"status": "ok"})
+        if request.path.startswith("/_mock/webhooks"):
+            return self._hook(request)
         if request.path.startswith("/_mock/apps"):
             return self._made_application(request)
         raise Refused(404, "EntityNotFoundError", "Unknown route")
+
+    def _hook(self, request: Request) -> Reply:
+        """Make a subscription, change it, take it away."""
+        name = request.path.removeprefix("/_mock/webhooks").strip("/")
+        if request.method == "POST" and not name:
+            name = f"hook-{next(self.serial)}"
+            self.hooks[name] = {"status": "enabled", **json.loads(request.body), "id": name}
+            return Reply(201, self.hooks[name])
+        if name not in self.hooks:
+            raise Refused(404, "EntityNotFoundError", "Unknown route")
+        if request.method == "PATCH":
+            self.hooks[name] |= json.loads(request.body)
+            return Reply(200, self.hooks[name])
+        del self.hooks[name]
+        return Reply(204)
 
     def _made_application(self, request: Request) -> Reply:
         """Make an application, move its time, take it away."""

@@ -212,6 +212,7 @@ BUG_BY_LAW = {
     "VLT-HOK-06": "hook_two_keys",
     "VLT-HOK-07": "hook_revoked_missing",
     "VLT-HOK-08": "hook_refused_update",
+    "VLT-HOK-09": "hook_unasked",
     "VLT-CNX-26": "cleared_callable",
     "VLT-AUT-11": "mapping_open",
     "VLT-ISO-14": "cursor_consumer",

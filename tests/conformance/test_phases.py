@@ -63,7 +63,7 @@ def test_events_are_judged() -> None:
     run, ended = judged(profile="quick", phases=("webhooks",))
 
     assert ended.outcome == "conforms"
-    assert [c.outcome for c in run.cases] == ["passed"] * 8
+    assert [c.outcome for c in run.cases] == ["passed"] * 9
 
 
 @pytest.mark.slow
@@ -79,6 +79,11 @@ def test_events_are_judged() -> None:
         "hook_settings",
         "hook_wrong_state",
         "hook_update_missing",
+        "hook_unasked",
+        "hook_to_disabled",
+        "hook_deleted_state",
+        "hook_deleted_stateless",
+        "hook_entity_elsewhere",
     ],
 )
 def test_a_bug_of_webhooks_is_found(bug: str) -> None:
