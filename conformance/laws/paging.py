@@ -11,6 +11,7 @@ from conformance.laws.world import World
 from conformance.target import Principal
 
 _PAGES = "parameters limit and cursor; schemas Meta and Links"
+_PLACES = "cursors count places, as the contract's examples do: the list moves under them"
 _TOO_MANY = "the application has too many consumers"
 
 
@@ -22,16 +23,53 @@ def cursors(answer: Answer) -> dict[str, Any]:
 
 
 def by_place(world: World, who: Principal) -> bool:
-    """Whether the cursors of consumers count places."""
+    """Whether the cursors of consumers count places: by their form, or by what they do.
+
+    Such a cursor cannot help it that the list moves under it. Nobody says that a client may read a
+    cursor, so that it must be tried: where a consumer before it is deleted, one that counts places
+    leads one further, and no other does.
+    """
     answer = world.call("consumersAll", who, query={"limit": 1})
-    return is_place(cursors(answer).get("next"))
+    if is_place(cursors(answer).get("next")):
+        return True
+    gone = [world.who(f"{index}-place") for index in range(3)]
+    for one in gone:
+        world.consumer(one)
+    found = _before_a_cursor(world, who, [one.consumer_id for one in gone])
+    if found is None:
+        return False
+    consumer_id, query = found
+    before = ids(world.call("consumersAll", who, query=query))
+    answer = world.call("consumersDelete", Principal(who.application, consumer_id))
+    world.need(answer.is_good, "a consumer cannot be deleted")
+    after = ids(world.call("consumersAll", who, query=query))
+    return len(before) > 0 and after != before and after[: len(before) - 1] == before[1:]
+
+
+def _before_a_cursor(
+    world: World, who: Principal, made: list[str]
+) -> tuple[str, dict[str, Any]] | None:
+    """Return a consumer that stands last but one before a cursor, and the query of that cursor."""
+    query: dict[str, Any] = {"limit": 200}
+    for _ in range(60):
+        answer = world.call("consumersAll", who, query=query)
+        world.need(answer.is_good and isinstance(answer.data, list), "no list of consumers")
+        rows = ids(answer)
+        for place, consumer_id in enumerate(rows[:-2]):
+            if consumer_id in made:
+                short = world.call("consumersAll", who, query={**query, "limit": place + 2})
+                following = cursors(short).get("next")
+                again = {"limit": place + 2, "cursor": following}
+                return (consumer_id, again) if following else None
+        following = cursors(answer).get("next")
+        if not following:
+            return None
+        query = {"limit": 200, "cursor": following}
+    return None
 
 
 def is_place(given: Any) -> bool:
-    """Whether a cursor counts places or pages, in the form that the contract's examples have.
-
-    Such a cursor cannot help it that the list moves under it.
-    """
+    """Whether a cursor counts places or pages, in the form that the contract's examples have."""
     cursor = str(given or "")
     try:
         told = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
@@ -263,7 +301,7 @@ def previous_leads_back(world: World) -> None:
 def an_insertion_between_pages_disturbs_nothing(world: World) -> None:
     """Consumers that are created while a client pages neither repeat nor hide others."""
     who, made = some(world, 6)
-    world.need(not by_place(world, who), "cursors are places, as in the contract's examples")
+    world.need(not by_place(world, who), _PLACES)
     size = size_for(world, who)
     got: list[str] = []
     query: dict[str, Any] = {"limit": size}
@@ -443,7 +481,7 @@ def more_than_a_hundred_come_on_one_page(world: World) -> None:
 def a_change_between_pages_disturbs_nothing(world: World) -> None:
     """Consumers deleted or updated while a client pages neither hide nor repeat others."""
     who, made = some(world, 24)
-    world.need(not by_place(world, who), "cursors are places, as in the contract's examples")
+    world.need(not by_place(world, who), _PLACES)
     size = min(200, max(4, len(listed_ids(world, who)) // 40))
     got: list[str] = []
     touched: set[str] = set()

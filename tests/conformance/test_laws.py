@@ -216,6 +216,15 @@ def test_bugs_are_found_on_connections_that_are_only_added(bug: str) -> None:
     assert [c.failure.area for c in ended.causes] == [BUGS[bug].area]
 
 
+@pytest.mark.parametrize("variant", ["places_hidden", "cursor_places"])
+def test_what_moves_under_a_cursor_that_counts_places_is_not_judged(variant: str) -> None:
+    _, ended = judged(variants=[variant], only=("VLT-PAG",))
+
+    assert ended.causes == ()
+    assert set(ended.not_judged) == {"VLT-PAG-07", "VLT-PAG-13"}
+    assert all("cursors count places" in why for why in ended.not_judged.values())
+
+
 class Long(Vault):
     """A deployment whose list of consumers has more pages than anybody would walk."""
 
