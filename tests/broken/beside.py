@@ -22,8 +22,8 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from tests.broken.bugs import AREAS, BUGS
+from tests.broken.eighth import Vault
 from tests.broken.mutants import judged
-from tests.broken.seventh import Vault
 from tests.broken.vault import serve
 
 ROOT = Path(__file__).parents[2]

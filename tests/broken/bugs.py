@@ -2,10 +2,10 @@
 
 from tests.broken.catalogue import Bug
 from tests.broken.catalogue import area_of as _area
+from tests.broken.eighth_bugs import EIGHTH
 from tests.broken.fifth_bugs import FIFTH
 from tests.broken.fourth_bugs import FOURTH
 from tests.broken.further_bugs import FURTHER
-from tests.broken.seventh_runs_bugs import SEVENTH_RUNS
 from tests.broken.seventh_bugs import SEVENTH
 from tests.broken.sixth_bugs import SIXTH
 from tests.broken.third_bugs import THIRD
@@ -346,7 +346,7 @@ BUGS: dict[str, Bug] = (
     | FOURTH
     | FIFTH
     | SIXTH
-    | SEVENTH_RUNS
+    | EIGHTH
     | SEVENTH
 )
 AREAS = tuple(dict.fromkeys(bug.area for bug in BUGS.values()))

@@ -28,7 +28,7 @@ from conformance.run_events import RunFinished
 from conformance.target import Application, HttpTransport, WsgiTransport
 from tests.broken import vault as base
 from tests.broken.bugs import AREAS, BUGS
-from tests.broken.seventh_runs import Vault
+from tests.broken.eighth import Vault
 from tests.broken.vault import Clock, serve
 
 APPLICATIONS = (

@@ -11,8 +11,8 @@ from conformance.forms import NeedsPerson, approved, has_form
 from conformance.profiles import PROFILES
 from conformance.run_events import RunFinished
 from conformance.target import WsgiTransport
+from tests.broken.eighth import Vault
 from tests.broken.mutants import APPLICATIONS
-from tests.broken.seventh_runs import Vault
 from tests.broken.vault import Clock
 
 PAGE = Request("GET", "/provider/page", (("state", "s"),))

@@ -7,8 +7,8 @@ import pytest
 
 from conformance.staleness import ASPECT
 from conformance.target import Principal
+from tests.broken.eighth import Vault
 from tests.broken.mutants import judged
-from tests.broken.seventh_runs import Vault
 from tests.broken.vault import Clock, Reply, Request, serve
 from tests.conformance.test_commands import BOTH, KEYS, conformance
 

@@ -17,8 +17,8 @@ from conformance.phases import PHASES
 from conformance.profiles import PROFILES
 from conformance.run_events import PhaseStarted, RunEvent
 from conformance.target import HttpTransport
+from tests.broken.eighth import Vault
 from tests.broken.mutants import APPLICATIONS
-from tests.broken.seventh_runs import Vault
 from tests.broken.vault import serve
 
 ROOT = Path(__file__).parents[2]

@@ -1,4 +1,4 @@
-"""The stand-in with the switches of the seventh catalogue too: caches, and pages of providers."""
+"""The stand-in with the switches of the eighth catalogue too: caches, and pages of providers."""
 # ruff: noqa: N802
 
 import copy
