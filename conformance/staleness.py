@@ -81,7 +81,8 @@ class _Looking:
         """Return what is read now."""
         answer = self._call(self.place.read).answer
         self.is_able = self.is_able and answer.is_good
-        return str((answer.item.get("metadata") or {}).get(self.place.key))
+        metadata = answer.item.get("metadata")
+        return str(metadata.get(self.place.key) if isinstance(metadata, dict) else metadata)
 
     def are_all(self, number: int) -> bool:
         """Whether some reads in a row all show what was written by one of the writes."""
