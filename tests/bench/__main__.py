@@ -29,7 +29,7 @@ from tests.bench.worlds import grown
 HERE = Path(__file__).parent
 README = HERE.parent.parent / "README.md"
 OUT = HERE / "out"
-WHOLE = Effort(rounds=3, seconds=0.3, starts=3)
+WHOLE = Effort(rounds=7, seconds=0.15, starts=3)
 QUICK = Effort(rounds=2, seconds=0.15, starts=1)
 
 

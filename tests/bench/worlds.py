@@ -19,7 +19,7 @@ def grown(effort: Effort, say: Callable[[str], None]) -> dict[str, Any]:
     """Measure worlds of several sizes in turn; a short effort leaves out the largest."""
     sizes = SIZES if effort.rounds > 2 else SIZES[:-1]
     say(f"worlds of {', '.join(f'{size:,}' for size in sizes)} consumers")
-    command = [sys.executable, "-W", "ignore", "-m", "tests.bench.growth", "--rounds", "3"]
+    command = [sys.executable, "-W", "ignore", "-m", "tests.bench.growth", "--rounds", "5"]
     subprocess.run(
         [*command, "--sizes", *map(str, sizes)],
         check=True,
