@@ -152,47 +152,55 @@ def _measure_lag(target: Target, who: Principal) -> None:
 
 def _measure_list(target: Target, named: Principal) -> None:
     """See whether a list that one page holds lags behind what it is a list of."""
-    clock = target.clock
-    begun, late = clock.now(), False
     # one that nobody has asked for of late, where lists are answered from a cache
     limit = random.Random(target.prefix).randint(150, 200)  # noqa: S311 - repeatable, not secret
-    while True:
+
+    def is_listed() -> bool | None:
         answer = target.call("consumersAll", named, query={"limit": limit}).answer
         cursors = answer.json.get("meta", {}) if isinstance(answer.json, dict) else {}
         cursors = cursors.get("cursors") if isinstance(cursors, dict) else {}
         is_whole = not (isinstance(cursors, dict) and cursors.get("next"))
         if not answer.is_good or not is_whole:
-            return
-        if named.consumer_id in [row.get("consumer_id") for row in answer.items]:
-            break
-        late = True
-        if clock.now() - begun > target.lag + _TRACES_PATIENCE:
-            return  # not late, but never: laws tell of that
-        clock.sleep(0.1)
-    if late:
-        lag = clock.now() - begun
-        target.trace_lags["consumersAll"] = 1.25 * lag + 0.25
-        target.capabilities["lag of consumersAll"] = f"{lag:.2f} s"
+            return None
+        return named.consumer_id in [row.get("consumer_id") for row in answer.items]
+
+    _measure_trace(target, ("consumersAll",), is_listed)
 
 
 def _measure_traces(target: Target, who: Principal) -> None:
     """See whether logs or counts are written behind the calls that they tell of."""
-    clock = target.clock
     target.call("connectionsAll", who)
-    begun = clock.now()
+    begun = target.clock.now()
     for operations, is_told in ((("logsAll",), _is_logged), (_COUNTING, _is_counted)):
-        late = False
-        while not is_told(target, who):
-            late = True
-            if clock.now() - begun > target.lag + _TRACES_PATIENCE:
-                return  # not late, but never: laws tell of that
-            clock.sleep(0.1)
-        if late:
-            lag = clock.now() - begun
-            for operation_id in operations:
-                known = target.trace_lags.get(operation_id, 0.0)
-                target.trace_lags[operation_id] = max(known, 1.25 * lag + 0.25)
-            target.capabilities[f"lag of {operations[0]}"] = f"{lag:.2f} s"
+        if not _measure_trace(target, operations, partial(is_told, target, who), begun):
+            return
+
+
+def _measure_trace(
+    target: Target,
+    operations: tuple[str, ...],
+    is_told: Callable[[], bool | None],
+    begun: float | None = None,
+) -> bool:
+    """Note by how long the reads of some operations lag; tell whether that could be seen.
+
+    `is_told` asks whether a trace is there, None where that cannot be told. What is not late but
+    never there is for laws to tell.
+    """
+    clock, late = target.clock, False
+    begun = clock.now() if begun is None else begun
+    while not (told := is_told()):
+        late = True
+        if told is None or clock.now() - begun > target.lag + _TRACES_PATIENCE:
+            return False
+        clock.sleep(0.1)
+    if late:
+        lag = clock.now() - begun
+        for operation_id in operations:
+            known = target.trace_lags.get(operation_id, 0.0)
+            target.trace_lags[operation_id] = max(known, 1.25 * lag + 0.25)
+        target.capabilities[f"lag of {operations[0]}"] = f"{lag:.2f} s"
+    return True
 
 
 def _is_logged(target: Target, who: Principal) -> bool:

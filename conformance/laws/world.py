@@ -24,9 +24,11 @@ TELLING = frozenset({"VLT-ENV-01", "VLT-ENV-02", "VLT-ENV-03", "VLT-ENV-07"})
 # What reading an answer raises that has quite another shape; checks tell of the shape.
 UNREADABLE = (AttributeError, IndexError, KeyError, TypeError, ValueError)
 RETURN_URL = "https://app.conformance.example/done"
+# How a law begins to say so that needs a consent.
+PERSON_NEEDED = "no consent can be given here without a person"
 NO_CONSENT = (
-    "no consent can be given here without a person (--capability consent=auto, mock or code, "
-    "where the tester has not found out how)"
+    f"{PERSON_NEEDED} (--capability consent=auto, mock, form or code, where the tester has not "
+    "found out how)"
 )
 
 
@@ -369,8 +371,8 @@ class World:
         """Walk from an authorize link to where the provider's answer leads; return that address.
 
         How a consent is given without a person is a capability of the deployment: its provider
-        says yes by itself (`auto`), to a decision on the authorize link (`mock`), or any code will
-        do at the callback (`code`).
+        says yes by itself (`auto`), to a decision on the authorize link (`mock`), to the one button
+        of its page (`form`), or any code will do at the callback (`code`).
         """
         way = self.target.capabilities.get("consent")
         if way is None:

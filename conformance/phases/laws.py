@@ -7,7 +7,14 @@ from dataclasses import dataclass, replace
 
 from conformance.laws import LAWS, Law
 from conformance.laws.angles import STRAIGHT, Angle
-from conformance.laws.world import UNREADABLE, Connector, NotJudged, World, unreadable
+from conformance.laws.world import (
+    PERSON_NEEDED,
+    UNREADABLE,
+    Connector,
+    NotJudged,
+    World,
+    unreadable,
+)
 from conformance.phases import robustness
 from conformance.phases.registry import READS_ONLY, Context, ended, phase, unjudged
 from conformance.run_events import CaseJudged, Outcome
@@ -54,8 +61,6 @@ TIMING = frozenset({"VLT-LIM-05", "VLT-LIM-08"})
 KEPT = 6.0
 # Two requests, and two seconds of sleep between them.
 WAITING = frozenset({"VLT-SES-08"})
-# What laws say that need a consent where none can be given; why not is known to the target.
-_PERSON = "no consent can be given here without a person"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,7 @@ def judge(  # noqa: PLR0917 - what a world is made of
         law.judge(world)
     except (NotJudged, GuardRefused) as why:
         reason = str(why)
-        if target.no_consent and _PERSON in reason:
+        if target.no_consent and PERSON_NEEDED in reason:  # the target knows why
             reason = f"a consent takes a person here: {target.no_consent}"
     except UNREADABLE as why:
         reason = unreadable(why)

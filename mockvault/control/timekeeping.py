@@ -28,8 +28,6 @@ class Timekeeper:
         self._settle = settle
         self._lock = asyncio.Lock()
         self._effects: list[Effect] | None = None
-        self.is_advancing = False
-        """Whether time is being advanced, so that what happens is put down."""
         self._turn = 0
         self.target = 0
         self.rings: Callable[[], bool] = _always
@@ -37,6 +35,11 @@ class Timekeeper:
         self._alarm: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         timers.changed = self.wake
+
+    @property
+    def is_advancing(self) -> bool:
+        """Whether time is being advanced, so that what happens is put down."""
+        return self._effects is not None
 
     def did(self, effect: Effect) -> None:
         """Put down what happened, if time is being advanced."""
@@ -85,7 +88,7 @@ class Timekeeper:
         self._silence()
         try:
             await self._settle()  # what was begun before is no effect of the time that passes now
-            self._effects, self.is_advancing = effects, True
+            self._effects = effects
             while self._turn == turn:
                 timer = self.timers.take_due(target)
                 if timer is None:
@@ -97,7 +100,7 @@ class Timekeeper:
                 await self._settle()
             return effects
         finally:
-            self._effects, self.is_advancing, self.target = None, False, 0
+            self._effects, self.target = None, 0
             if self._turn == turn:
                 clock.freeze(target)
                 if not was_frozen:

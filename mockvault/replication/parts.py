@@ -470,12 +470,12 @@ class _Snapshots(dict[str, World]):
 class RecordedWorkbench(Workbench):
     """The powers over one application, of which every worker sees what any of them did."""
 
+    hears_at_once = True
     journal: RecordedJournal
     webhooks: RecordedWebhooks
     timers: RecordedTimers
     _ids: int
     _clock: ClockState
-    hears_at_once = True
     _faults: FaultsSnapshot
     _preferences: dict[str, Preference]
     _standing: tuple[Any, ...]

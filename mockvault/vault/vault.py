@@ -24,7 +24,6 @@ class Vault:
         self.surroundings = surroundings
         self.application: Application = surroundings.application
         """The application whose vault this is."""
-        self.application_id = self.application.id
         self.beginning = surroundings.store.snapshot() if beginning is None else beginning
         """The store's snapshot of the seeded world, to which a reset leads."""
         self.consumers = Consumers(surroundings)

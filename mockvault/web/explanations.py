@@ -206,7 +206,7 @@ class Explainer:
     def _know(self, pointer: str, address: str, telling: _Telling) -> None:
         """Keep what is told of a rule that holds for whatever the schema at `pointer` describes."""
         if address.rpartition("/")[0] in self.schemas.holding(pointer):
-            place = (address, pointer_of(map(str, telling.steps)).removeprefix("#"))
+            place = (address, pointer_of(telling.steps, ""))
             self._known.setdefault(pointer, {})[place] = telling
 
     def _violation(self, telling: _Telling, value: Any) -> Violation:

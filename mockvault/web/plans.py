@@ -316,7 +316,7 @@ class Plan:
         steps: tuple[Any, ...] = ()
         application_id = ""
         if vault is not None:
-            surroundings, application_id = vault.surroundings, vault.application_id
+            surroundings, application_id = vault.surroundings, vault.application.id
             clock = surroundings.clock
             now = clock.now()
             if surroundings.changes:

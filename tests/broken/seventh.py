@@ -240,13 +240,12 @@ class Vault(sixth.Vault):
     ) -> Reply:
         if self.bug("mapping_nfc"):
             body = _mapped(body, _composed)
-        reply = super()._customMappingsAdd(
+        return super()._customMappingsAdd(
             app, consumer_id, unified_api, service_id, target_field_id, body, now
         )
-        home = self._mapping_home(app, consumer_id)
-        if self.bug("third_field_lost") and len(home) > 2:
-            home.pop(self._mapping_name(unified_api, service_id, target_field_id), None)
-        return reply
+
+    def _loses_third(self) -> bool:
+        return super()._loses_third() or self.bug("third_field_lost")
 
     def _customMappingsUpdate(
         self,
@@ -267,17 +266,18 @@ class Vault(sixth.Vault):
     # --- consumers ---
 
     def _consumersAdd(self, app: str, body: dict[str, Any], now: float) -> Reply:
-        if self.bug("consumer_nfc") and isinstance(body.get("metadata"), dict):
-            body = {**body, "metadata": _mapped(body["metadata"], _composed)}
         self.notes["made"] = self.notes.get("made", 0) + 1
-        return super()._consumersAdd(app, body, now)
+        return super()._consumersAdd(app, self._of_consumer(body), now)
 
     def _consumersUpdate(
         self, app: str, consumer_id: str, body: dict[str, Any], now: float
     ) -> Reply:
+        return super()._consumersUpdate(app, consumer_id, self._of_consumer(body), now)
+
+    def _of_consumer(self, body: dict[str, Any]) -> dict[str, Any]:
         if self.bug("consumer_nfc") and isinstance(body.get("metadata"), dict):
-            body = {**body, "metadata": _mapped(body["metadata"], _composed)}
-        return super()._consumersUpdate(app, consumer_id, body, now)
+            return {**body, "metadata": _mapped(body["metadata"], _composed)}
+        return body
 
     def _page(
         self,

@@ -230,9 +230,12 @@ class Vault(fifth.Vault):
             app, consumer_id, unified_api, service_id, target_field_id, body, now
         )
         home = self._mapping_home(app, consumer_id)
-        if self.bug("third_mapping_lost") and len(home) > 2:
+        if self._loses_third() and len(home) > 2:
             home.pop(self._mapping_name(unified_api, service_id, target_field_id), None)
         return reply
+
+    def _loses_third(self) -> bool:
+        return self.bug("third_mapping_lost")
 
     def _customMappingsUpdate(
         self,

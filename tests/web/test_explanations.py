@@ -109,16 +109,16 @@ def test_a_rule_of_which_a_branch_may_break_free_is_not_taken_for_one_that_holds
     assert f"urn:vault-contract{pointer}/properties/c" in schemas.holding(pointer)
 
 
-def test_a_rule_that_is_broken_in_a_branch_too_is_told_once_however_often_it_was_told(
+def test_a_rule_that_is_broken_in_branches_too_is_told_alike_however_often_it_was_told(
     tmp_path: Path,
 ) -> None:
     schemas = shapes(
         tmp_path,
         Number={"type": "object", "properties": {"a": {"type": "integer"}}},
-        Both={"allOf": [NUMBER], "anyOf": [NUMBER, TEXT]},
+        Both={"allOf": [NUMBER], "anyOf": [NUMBER, {"allOf": [NUMBER]}]},
     )
     explainer = Explainer(schemas, "body")
 
-    for _ in range(3):
-        told = explainer.explain("#/components/schemas/Both", {"a": "x"}, size=20)
-        assert [each.pointer for each in told] == ["/a"]
+    told = [explainer.explain("#/components/schemas/Both", {"a": "x"}, size=20) for _ in range(3)]
+
+    assert told == [told[0]] * 3
